@@ -7,7 +7,14 @@ old one. Readers ignore fields they do not know. There are no enums: a reader of
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
 
 MAX_BIGINT = 2**63 - 1
 MAX_MONEY = 10**15
@@ -26,7 +33,9 @@ def _utc(value: datetime) -> datetime:
         raise ValueError("is outside the years that can be kept in UTC") from error
 
 
-Key = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_no_nul)]
+Key = Annotated[
+    str, StringConstraints(min_length=1, max_length=200), AfterValidator(_no_nul)
+]
 """An identifier given by somebody: 1–200 characters."""
 Text = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_no_nul)]
 """Free text of up to 2,000 characters."""

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from common.events.contract import Contract
 
-T = TypeVar("T", bound=Contract, covariant=True)
+T_co = TypeVar("T_co", bound=Contract, covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event(Generic[T]):
+class Event(Generic[T_co]):
     """One event: (`source`, `id`) is its identity, `data` its decoded payload.
 
     `body_hash` is the SHA-256 of the payload in canonical form, so that the same key with another body is noticed.
@@ -25,7 +25,7 @@ class Event(Generic[T]):
     id: str
     type: str
     time: datetime
-    data: T
+    data: T_co
     body_hash: bytes = field(repr=False)
     subject: str = ""
     traceparent: str = ""

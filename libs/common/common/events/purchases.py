@@ -5,11 +5,11 @@ in minor units of `currency`. `amount` is the goods before discount; what is pai
 """
 
 from typing import ClassVar, Self
+from uuid import UUID
 
 from pydantic import Field, model_validator
 
 from common.events.contract import Contract, Currency, Instant, Key, Money, Part, Text
-from uuid import UUID
 
 
 class PurchaseLine(Part):
@@ -72,9 +72,15 @@ class CustomerReference(Part):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        given = [name for name in ("card_number", "phone", "openid", "external_id") if getattr(self, name) is not None]
+        given = [
+            name
+            for name in ("card_number", "phone", "openid", "external_id")
+            if getattr(self, name) is not None
+        ]
         if len(given) != 1:
-            raise ValueError("exactly one of card_number, phone, openid, external_id is needed")
+            raise ValueError(
+                "exactly one of card_number, phone, openid, external_id is needed"
+            )
         return self
 
 
