@@ -31,3 +31,44 @@ CONTRACTS: dict[str, type[Contract]] = {
     for contracts in PUBLISHERS.values()
     for contract in contracts
 }
+
+SUBSCRIBERS: dict[str, tuple[str, ...]] = {
+    "members": (
+        ProgrammeUpdated.TYPE,
+        PurchaseCompleted.TYPE,
+        PurchaseRefunded.TYPE,
+        PurchaseSubmitted.TYPE,
+    ),
+    "points": (
+        ProgrammeUpdated.TYPE,
+        MemberRegistered.TYPE,
+        MemberUpdated.TYPE,
+        MemberTierChanged.TYPE,
+        PurchaseCompleted.TYPE,
+        PurchaseRefunded.TYPE,
+    ),
+    "notify": (
+        ProgrammeUpdated.TYPE,
+        MemberRegistered.TYPE,
+        MemberUpdated.TYPE,
+        MemberTierChanged.TYPE,
+        PointsEarned.TYPE,
+        PointsClawedBack.TYPE,
+        PointsRepriced.TYPE,
+    ),
+    "analytics": (
+        ProgrammeUpdated.TYPE,
+        MemberRegistered.TYPE,
+        MemberUpdated.TYPE,
+        MemberTierChanged.TYPE,
+        PurchaseCompleted.TYPE,
+        PurchaseRefunded.TYPE,
+        PointsEarned.TYPE,
+        PointsClawedBack.TYPE,
+        PointsRepriced.TYPE,
+        NoticeSent.TYPE,
+        NoticeFailed.TYPE,
+        NoticeSuppressed.TYPE,
+    ),
+}
+"""Who hears what; a test holds each service's SUBSCRIPTIONS against it."""
