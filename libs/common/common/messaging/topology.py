@@ -5,6 +5,7 @@ retries and replays come back by `loyalty.return` to one service alone, or the o
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -90,9 +91,8 @@ def _dead_lettering(exchange: str, key: str) -> dict[str, Any]:
     }
 
 
-def queues_of(service: str, delays: dict[str, float] | None = None) -> list[Queue]:
+def queues_of(service: str, delays: Mapping[str, float] = RETRY_DELAYS_SECONDS) -> list[Queue]:
     """The five queues of a service; `delays` (seconds by name) only for tests that cannot wait."""
-    delays = delays or dict(RETRY_DELAYS_SECONDS)
     return [
         Queue(name=main_queue(service), arguments=_quorum(DELIVERY_LIMIT, **_dead_lettering(DEAD, service))),
         *(
@@ -211,7 +211,10 @@ def definitions(
         ],
         "queues": [
             {"name": q.name, "vhost": vhost, "durable": True, "auto_delete": False, "arguments": q.arguments}
-            for q in [unrouted_queue(), *(q for service in SERVICES for q in queues_of(service, delays))]
+            for q in [
+                unrouted_queue(),
+                *(q for service in SERVICES for q in queues_of(service, delays or RETRY_DELAYS_SECONDS)),
+            ]
         ],
         "bindings": [
             {
@@ -245,9 +248,14 @@ class Declarer(Protocol):
     async def queue_bind(self, queue: str, exchange: str, routing_key: str) -> Any: ...
 
 
-async def declare_service(channel: Declarer, service: str, types: tuple[str, ...]) -> None:
+async def declare_service(
+    channel: Declarer,
+    service: str,
+    types: tuple[str, ...],
+    delays: Mapping[str, float] = RETRY_DELAYS_SECONDS,
+) -> None:
     """Declare the service's own queues and bindings, as its own broker user may. The exchanges must exist."""
-    for queue in queues_of(service):
+    for queue in queues_of(service, delays):
         await channel.queue_declare(queue.name, durable=True, arguments=queue.arguments)
     for binding in bindings_of(service, types):
         await channel.queue_bind(binding.queue, binding.exchange, binding.key)

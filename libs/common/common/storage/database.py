@@ -30,7 +30,6 @@ class Database:
         lock_timeout_seconds: float = 3,
     ) -> None:
         self.service = service
-        self.source = f"//loyalty/{service}"
         self.committed = asyncio.Event()
         """Set after each commit that left rows in the outbox; the relay of this process waits for it."""
         self.engine = create_async_engine(
@@ -56,7 +55,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commit with the outbox rows when the block ends well, else roll back."""
         async with self.engine.connect() as connection, connection.begin() as scope:
-            transaction = Transaction(connection, source=self.source)
+            transaction = Transaction(connection, service=self.service)
             yield transaction
             emitted = await transaction.flush()
             await scope.commit()

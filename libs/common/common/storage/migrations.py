@@ -20,9 +20,7 @@ def _config(url: str, service: str) -> Config:
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"service {service} is not installed")
     config = Config()
-    config.set_main_option(
-        "script_location", str(Path(spec.origin).parents[1] / "migrations")
-    )
+    config.set_main_option("script_location", str(Path(spec.origin).parents[1] / "migrations"))
     config.attributes["url"] = url
     config.attributes["service"] = service
     return config
@@ -40,14 +38,10 @@ def metadata_of(service: str) -> MetaData:
 
 async def upgrade(url: str, service: str) -> None:
     """Bring the service's database to the newest revision."""
-    engine = create_async_engine(
-        make_url(url).set(drivername="postgresql+asyncpg"), poolclass=pool.NullPool
-    )
+    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=pool.NullPool)
     try:
         async with engine.begin() as connection:
-            await connection.execute(
-                text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY}
-            )
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
             await connection.run_sync(_upgrade, _config(url, service))
     finally:
         await engine.dispose()
@@ -72,9 +66,7 @@ def run() -> None:
 
 async def drift(url: str, service: str) -> list[Any]:
     """Differences between the migrated schema and `tables.py`; [] when there are none."""
-    engine = create_async_engine(
-        make_url(url).set(drivername="postgresql+asyncpg"), poolclass=pool.NullPool
-    )
+    engine = create_async_engine(make_url(url).set(drivername="postgresql+asyncpg"), poolclass=pool.NullPool)
     try:
         async with engine.connect() as connection:
             return await connection.run_sync(_drift, metadata_of(service))

@@ -31,7 +31,8 @@ class Outgoing:
 
 
 INSERT = text("""
-    INSERT INTO outbox (event_id, source, type, subject, time, traceparent, body, exchange, routing_key, content_type, headers)
+    INSERT INTO outbox (
+        event_id, source, type, subject, time, traceparent, body, exchange, routing_key, content_type, headers)
     SELECT * FROM unnest(
         CAST(:event_id AS text[]), CAST(:source AS text[]), CAST(:type AS text[]), CAST(:subject AS text[]),
         CAST(:time AS timestamptz[]), CAST(:traceparent AS text[]), CAST(:body AS bytea[]), CAST(:exchange AS text[]),

@@ -19,14 +19,10 @@ _KEEP = """
 async def programme(tx: Transaction) -> ProgrammeSettings:
     """The settings now; the defaults when none has been announced yet."""
     stored = await tx.fetch_value(_READ)
-    return (
-        ProgrammeSettings.model_validate_json(stored) if stored else ProgrammeSettings()
-    )
+    return ProgrammeSettings.model_validate_json(stored) if stored else ProgrammeSettings()
 
 
-async def programmes_updated(
-    tx: Transaction, events: Sequence[Event[ProgrammeUpdated]]
-) -> None:
+async def programmes_updated(tx: Transaction, events: Sequence[Event[ProgrammeUpdated]]) -> None:
     """Keep the newest of the announced settings; older revisions that come late change nothing."""
     newest = max(events, key=lambda event: event.data.revision).data
     await tx.execute(

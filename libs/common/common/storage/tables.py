@@ -79,9 +79,7 @@ def metadata_for(service: str) -> MetaData:
         metadata,
         Column("source", Text, primary_key=True),
         Column("type", Text, primary_key=True),
-        Column(
-            "day", DateTime(timezone=True), primary_key=True, comment="UTC midnight"
-        ),
+        Column("day", DateTime(timezone=True), primary_key=True, comment="UTC midnight"),
         Column("count", BigInteger, nullable=False),
     )
     Table(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.events.contract import Contract
 from common.events.event import Event, new_id
+from common.runtime import tracing
 from common.storage import outbox
 from common.trace_context import child_of
 
@@ -28,10 +29,11 @@ class Transaction:
     is parsed once, so texts are constants of `store.py`, never built from data.
     """
 
-    def __init__(self, connection: AsyncConnection, *, source: str) -> None:
+    def __init__(self, connection: AsyncConnection, *, service: str) -> None:
         self.connection = connection
         self.now = datetime.now(UTC)
-        self._source = source
+        self._service = service
+        self._source = f"//loyalty/{service}"
         self._outgoing: list[outbox.Outgoing] = []
 
     async def execute(self, sql: str, params: Params = None) -> int:
@@ -61,6 +63,9 @@ class Transaction:
         makes the event the same one however often it is emitted.
         """
         event_id = id or str(new_id())
+        above = cause.traceparent if cause else ""
+        traceparent = child_of(above)
+        tracing.emitted(traceparent, cause=above, service=self._service)
         self._outgoing.append(
             outbox.Outgoing(
                 event_id=event_id,
@@ -68,7 +73,7 @@ class Transaction:
                 type=data.TYPE,
                 subject=data.subject(),
                 time=self.now,
-                traceparent=child_of(cause.traceparent if cause else ""),
+                traceparent=traceparent,
                 body=data.__pydantic_serializer__.to_json(data),
             )
         )
