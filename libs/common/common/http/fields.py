@@ -1,0 +1,69 @@
+"""Types of fields for requests: with limits, so that what passes can be stored.
+
+PostgreSQL's text holds no NUL character and its bigint ends at 2^63 − 1; pydantic refuses lone surrogates by itself. A
+shorter text: `Annotated[Text, Field(max_length=50)]`.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+
+from common.events.contract import MAX_BIGINT, MAX_MONEY
+from common.events.contract import Instant as Instant
+
+MAX_PAGE = 200
+
+
+def storable(text: str) -> str:
+    """The text, if PostgreSQL can hold it. Raises ValueError."""
+    if "\x00" in text:
+        raise ValueError("must not contain the NUL character")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("must be Unicode text without lone surrogates") from None
+    return text
+
+
+_Storable = AfterValidator(storable)
+_NO_NUL: dict[str, Any] = {"pattern": "^[^\\u0000]*$"}
+
+Key = Annotated[str, Field(min_length=1, max_length=200, json_schema_extra=_NO_NUL), _Storable]
+"""An identifier given by somebody: 1–200 characters."""
+ShortText = Annotated[str, Field(max_length=200, json_schema_extra=_NO_NUL), _Storable]
+"""A name or a title: up to 200 characters."""
+Text = Annotated[str, Field(max_length=2_000, json_schema_extra=_NO_NUL), _Storable]
+"""Free text: up to 2,000 characters."""
+LongText = Annotated[str, Field(max_length=20_000, json_schema_extra=_NO_NUL), _Storable]
+"""A letter or a template: up to 20,000 characters."""
+
+BigInt = Annotated[int, Field(ge=-MAX_BIGINT, le=MAX_BIGINT)]
+"""Any whole number that can be stored."""
+Money = Annotated[int, Field(ge=0, le=MAX_MONEY, strict=True, description="Minor units (分, cents).")]
+"""An amount in minor units, never negative."""
+PositiveMoney = Annotated[int, Field(gt=0, le=MAX_MONEY, strict=True, description="Minor units (分, cents).")]
+SignedMoney = Annotated[int, Field(ge=-MAX_MONEY, le=MAX_MONEY, strict=True, description="Minor units (分, cents).")]
+Points = Annotated[int, Field(ge=0, le=MAX_MONEY, strict=True)]
+"""A number of points, never negative."""
+PositivePoints = Annotated[int, Field(gt=0, le=MAX_MONEY, strict=True)]
+Quantity = Annotated[int, Field(gt=0, le=1_000_000, strict=True)]
+Revision = Annotated[int, Field(ge=0, le=MAX_BIGINT)]
+"""Which version of a thing somebody has seen."""
+Currency = Annotated[
+    str,
+    Field(pattern=r"^[A-Z]{3}$", max_length=3),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["CNY"]}),
+]
+"""ISO 4217 alphabetic code."""
+
+
+class RequestBody(BaseModel):
+    """A body that is sent to us: unknown fields are refused, so that a typing error is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class ResponseBody(BaseModel):
+    """A body that we send."""
+
+    model_config = ConfigDict(frozen=True)
