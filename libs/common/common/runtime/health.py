@@ -69,7 +69,7 @@ class HttpServerStoppedError(RuntimeError):
 
 
 async def serve(app: Any, *, host: str, port: int, stop: asyncio.Event, grace_seconds: float = 10) -> None:
-    """Answer HTTP until `stop`, then finish the requests in hand. An address in use raises OSError before anything runs."""
+    """Answer HTTP until `stop`, then finish the requests in hand. An address in use raises OSError."""
     listener = socket.create_server(
         (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1024
     )

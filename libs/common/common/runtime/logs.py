@@ -1,7 +1,7 @@
 """Logs: one JSON object per line on standard output.
 
-Every line has `time` (RFC 3339, UTC), `level`, `service`, `event` (what happened, in words), and `trace_id` when there is
-one. The standard library's logging comes out the same way. Personal data and secrets do not come out at all.
+Every line has `time` (RFC 3339, UTC), `level`, `service`, `event` (what happened, in words), and `trace_id` when there
+is one. The standard library's logging comes out the same way. Personal data and secrets do not come out at all.
 """
 
 import logging
@@ -93,6 +93,7 @@ def configure(service: str, *, level: str = "info", out: BinaryIO | None = None)
     _level = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             _say_when_who_and_trace,
             structlog.processors.StackInfoRenderer(),
@@ -217,6 +218,7 @@ class _IntoStructlog(logging.Handler):
             }
             if record.exc_info and record.exc_info[0] is not None:
                 line["exc_info"] = record.exc_info
+            line = dict(structlog.contextvars.merge_contextvars(None, "", line))
             line = dict(_say_when_who_and_trace(None, "", line))
             line = dict(structlog.processors.format_exc_info(None, "", line))
             out = _out or sys.stdout.buffer

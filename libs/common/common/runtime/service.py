@@ -1,11 +1,11 @@
 """A service is a list of what it hears, answers and does on time; `run` makes the process of it.
 
-# points/__main__.py
-run(Service(name="points", settings=Settings, subscriptions=SUBSCRIPTIONS, schedule=SCHEDULE, routers=ROUTERS, problems=PROBLEMS))
+In `points/__main__.py`:
 
-python -m points api        answers HTTP; needs the database, never the broker
-python -m points worker     hears events, publishes the outbox, runs timed jobs
-python -m points migrate    brings the schema up to date and seeds what must exist
+    run(Service(name="points", settings=Settings, subscriptions=SUBSCRIPTIONS, schedule=SCHEDULE, routers=ROUTERS))
+
+`python -m points api` answers HTTP and needs the database, never the broker. `python -m points worker` hears events,
+publishes the outbox and runs timed jobs. `python -m points migrate` brings the schema up to date, then seeds.
 """
 
 import argparse
@@ -49,7 +49,8 @@ Seed = Callable[[Context], Awaitable[None]]
 class Service:
     """All a process of this service consists of.
 
-    `settings` is the class, read from the environment by `run`. `app_options` go to `common.http.create_app` as they are.
+    `settings` is the class, read from the environment by `run`. `prepare` is called once with the settings before
+    anything else. `app_options` gives further arguments of `common.http.create_app`, such as `state` and `verifier`.
     """
 
     name: str
@@ -60,7 +61,8 @@ class Service:
     problems: Mapping[type[Exception], Any] = field(default_factory=dict)
     loops: Sequence[Loop] = ()
     seed: Seed | None = None
-    app_options: Mapping[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Any], None] | None = None
+    app_options: Callable[[Any, Database], Mapping[str, Any]] | None = None
 
 
 def run(service: Service, arguments: Sequence[str] | None = None) -> NoReturn:
@@ -76,6 +78,8 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> NoReturn:
         service.name, endpoint=settings.otel_exporter_otlp_endpoint, sample_ratio=settings.trace_sample_ratio
     )
     try:
+        if service.prepare is not None:
+            service.prepare(settings)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             code = runner.run(_main(service, command, settings))
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
 """Settings of one process, read once from its environment.
 
-Names are unprefixed (`DATABASE_URL`), since every process has its own environment; units come last in field names. A service
-adds its own by subclassing:
+Names are unprefixed (`DATABASE_URL`), since every process has its own environment; units come last in field names. A
+service adds its own by subclassing:
 
     class Settings(ServiceSettings):
         api_port: int = 8003
@@ -65,10 +65,16 @@ class ServiceSettings(BaseSettings):
 
     master_keys: SecretStr = SecretStr("")
     """Comma list of `id:base64url of 32 bytes`; the first one is current."""
-    token_issuer: WebUrl = "http://127.0.0.1:8001"
+    token_issuer: WebUrl = "http://127.0.0.1:8001"  # noqa: S105 - an address
     """Who signs the tokens: members, or any OpenID Connect issuer."""
     token_jwks_url: WebUrl = ""
-    token_audience: str = "loyalty"
+    token_audience: str = "loyalty"  # noqa: S105 - a name
+    token_algorithms: str = ""
+    """Of an outside OpenID Connect issuer: `RS256,ES256`; empty for tokens of members."""
+    token_roles_claim: str = ""
+    """Path of the roles in an outside issuer's tokens: `realm_access.roles`."""
+    token_role_map: str = ""
+    """An outside issuer's names for our roles: `crm-admin=admin,crm-user=support`."""
 
     otel_exporter_otlp_endpoint: WebUrl = ""
     """Base URL of an OTLP/HTTP receiver; empty: spans are not exported, trace ids still travel."""

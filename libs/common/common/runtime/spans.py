@@ -39,7 +39,7 @@ class _GivenIds(IdGenerator):
 
 
 class Exporter:
-    """Sends spans to `<endpoint>/v1/traces` from a thread of its own; drops them rather than wait when it falls behind."""
+    """Sends spans to `<endpoint>/v1/traces` from a thread of its own; drops them when it falls behind."""
 
     def __init__(self, service: str, endpoint: str) -> None:
         self._ids = _GivenIds()
@@ -67,7 +67,7 @@ class Exporter:
         links: Sequence[str] = (),
         error: BaseException | None = None,
     ) -> None:
-        """Record one span; `own`, `parent` ("" = first of its trace) and `links` are traceparents, `lasted_ns` from and to."""
+        """Record one span. `own`, `parent` ("": none) and `links` are traceparents; `lasted_ns` is from and to."""
         self._ids.trace_id, self._ids.span_id = int(own[3:35], 16), int(own[36:52], 16)
         context = trace.set_span_in_context(NonRecordingSpan(_context(parent))) if parent else Context()
         span = self._tracer.start_span(

@@ -78,6 +78,11 @@ def process_span_of(traceparent: str, service: str) -> str:
     return f"{traceparent[:36]}{span_id}{traceparent[52:]}"
 
 
+def exporting() -> bool:
+    """Whether anybody collects spans; where not, nothing needs to be gathered for them."""
+    return _exporter is not None
+
+
 def emitted(own: str, *, cause: str, service: str) -> None:
     """Remember that the event with traceparent `own` was emitted because of `cause`, for its publish span."""
     if sampled(own):
@@ -88,23 +93,26 @@ def emitted(own: str, *, cause: str, service: str) -> None:
 
 
 @contextmanager
-def batch_span(service: str, queue: str, messages: Sequence[tuple[str, str]]) -> Iterator[None]:
+def batch_span(service: str, queue: str, messages: Sequence[tuple[str, str]] = ()) -> Iterator[list[tuple[str, str]]]:
     """One span around the handling of a batch, and a `process` span for each sampled message (64 of them at most).
 
-    `messages` is (traceparent, event type) of each. Costs nothing when nothing is exported.
+    Yields the list of (traceparent, event type) that these are made from, to be added to once the messages are
+    decoded; with nothing exported whatever is in it costs nothing more.
     """
-    wanted = [message for message in messages if sampled(message[0])][:MAX_SPANS_PER_BATCH] if _exporter else []
-    if not wanted:
-        yield
+    seen = list(messages)
+    if _exporter is None:
+        yield seen
         return
     started, error = time.time_ns(), None
     try:
-        yield
+        yield seen
     except BaseException as raised:
         error = raised
         raise
     finally:
-        _record_batch(service, queue, wanted, len(messages), started, error)
+        wanted = [message for message in seen if sampled(message[0])][:MAX_SPANS_PER_BATCH]
+        if wanted:
+            _record_batch(service, queue, wanted, len(seen), started, error)
 
 
 def _record_batch(
