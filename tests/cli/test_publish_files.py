@@ -5,6 +5,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+
+from common.events.contract import Contract
+from common.events.purchases import PurchaseCompleted, PurchaseRefunded, PurchaseSubmitted
 from loyalty.publish_csv import FileError, Layout, records, survey
 from loyalty.publish_mapping import MappingError, Plan, RecordError, event_data, pairs, plan
 from loyalty.publish_run import Reader
@@ -12,10 +15,8 @@ from loyalty.publish_state import Progress, Rejects, key_of, load, save
 from loyalty.publish_values import MoneyFormat, TimeFormat
 from loyalty.publish_wire import event_id
 
-from common.events.contract import Contract
-from common.events.purchases import PurchaseCompleted, PurchaseRefunded, PurchaseSubmitted
-
 Write = Callable[[str | bytes], Path]
+PLAIN = Layout()
 HEADER = "order_id,customer,occurred_at,amount,currency\n"
 
 
@@ -29,7 +30,7 @@ def write(tmp_path: Path) -> Write:
     return write
 
 
-def fitted(path: Path, layout: Layout = Layout(), kind: str = "purchases", **options: str) -> Plan:
+def fitted(path: Path, layout: Layout = PLAIN, kind: str = "purchases", **options: str) -> Plan:
     constants = {"currency": "CNY"} if options.pop("cny", "") else {}
     return plan(
         kind,
@@ -41,7 +42,7 @@ def fitted(path: Path, layout: Layout = Layout(), kind: str = "purchases", **opt
     )
 
 
-def events(path: Path, by: Plan, layout: Layout = Layout()) -> list[Contract | tuple[int, str, str]]:
+def events(path: Path, by: Plan, layout: Layout = PLAIN) -> list[Contract | tuple[int, str, str]]:
     found: list[Contract | tuple[int, str, str]] = []
     reader = Reader(by)
     for record in records(path, layout, survey(path, layout)):
@@ -70,7 +71,9 @@ def test_a_chinese_excel_export_in_gbk_is_read(write: Write) -> None:
 
 
 def test_byte_order_mark_tabs_and_line_breaks_in_quotes_are_read(write: Write) -> None:
-    path = write("\ufeff" + HEADER.replace(",", "\t") + 'A1\t"Smith\nJones"\t2024-03-01\t1.00\tUSD\n\nA2\tX\t-\t1\tUSD\n')
+    path = write(
+        "\ufeff" + HEADER.replace(",", "\t") + 'A1\t"Smith\nJones"\t2024-03-01\t1.00\tUSD\n\nA2\tX\t-\t1\tUSD\n'
+    )
     first, second = events(path, fitted(path))
     assert isinstance(first, PurchaseSubmitted)
     assert first.customer.external_id == "Smith\nJones"
@@ -86,7 +89,9 @@ def test_a_file_without_header_is_mapped_by_column_number(write: Write) -> None:
 
 def test_a_known_member_makes_it_a_completed_purchase(write: Write) -> None:
     member = "0192f7c0-0000-7000-8000-000000000001"
-    path = write(f"order_id,member_id,occurred_at,amount,currency\nA1,{member},2024-03-01,1.00,USD\nA2,7,2024-03-01,1,USD\n")
+    path = write(
+        f"order_id,member_id,occurred_at,amount,currency\nA1,{member},2024-03-01,1.00,USD\nA2,7,2024-03-01,1,USD\n"
+    )
     first, second = events(path, fitted(path))
     assert isinstance(first, PurchaseCompleted)
     assert isinstance(second, tuple)
@@ -94,7 +99,9 @@ def test_a_known_member_makes_it_a_completed_purchase(write: Write) -> None:
 
 
 def test_the_first_way_to_say_who_it_is_counts(write: Write) -> None:
-    path = write("order_id,occurred_at,amount,currency,phone,card_number\nA1,2024-03-01,1,USD,555,\nA2,2024-03-01,1,USD,,\n")
+    path = write(
+        "order_id,occurred_at,amount,currency,phone,card_number\nA1,2024-03-01,1,USD,555,\nA2,2024-03-01,1,USD,,\n"
+    )
     first, second = events(path, fitted(path))
     assert isinstance(first, PurchaseSubmitted)
     assert first.customer.phone == "555"
@@ -157,7 +164,7 @@ def test_an_order_number_that_comes_again_is_named(write: Write) -> None:
 def test_the_same_order_always_has_the_same_event_id_and_another_body_another(write: Write) -> None:
     path = write(HEADER + "A1,4711,2024-03-01,1.00,USD\nA1,4711,2024-03-01,1.00,USD\nA1,4711,2024-03-01,2.00,USD\n")
     by = fitted(path)
-    ids = [event_id(event_data(record, by)) for record in records(path, Layout(), survey(path, Layout()))]
+    ids = [event_id(event_data(record, by)) for record in records(path, PLAIN, survey(path, PLAIN))]
     assert ids[0] == ids[1] != ids[2]
     assert ids[0].startswith("purchase-A1-")
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from loyalty.publish_values import DECIMALS, CellError, MoneyFormat, TimeFormat, currency_of, instant, minor_units
 
 SHANGHAI = TimeFormat(zone=ZoneInfo("Asia/Shanghai"))
