@@ -129,7 +129,7 @@ async def test_killed_in_the_middle_it_takes_up_where_it_stopped(vhost: Vhost, t
         env=os.environ | {"RABBITMQ_URL": vhost.url("demo-shop")},
         stdout=subprocess.DEVNULL,
     )
-    await exists(state)
+    await asyncio.to_thread(wait_for, state)
     process.send_signal(signal.SIGKILL)
     await process.wait()
     known = json.loads(state.read_text())
@@ -203,7 +203,7 @@ async def test_a_lost_connection_is_made_again_and_nothing_is_lost(
     monkeypatch.setattr("loyalty.publish_wire.PAUSES_SECONDS", (0.1,) * 50)
     sending = asyncio.create_task(publish(purchases(tmp_path / "buys.csv", 20_000), vhost, "--window", "100"))
     state = tmp_path / "buys.csv.published.json"
-    await exists(state)
+    await asyncio.to_thread(wait_for, state)
     await close_connections(vhost)
     done = await sending
     assert done.exit_code == 0, done.output
@@ -211,10 +211,10 @@ async def test_a_lost_connection_is_made_again_and_nothing_is_lost(
     assert len({event["id"] for event in await arrived(vhost, expected=20_000)}) == 20_000
 
 
-async def exists(path: Path) -> None:
+def wait_for(path: Path) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and not path.exists():
-        await asyncio.sleep(0.01)
+        time.sleep(0.01)
 
 
 async def close_connections(vhost: Vhost) -> None:

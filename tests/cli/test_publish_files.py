@@ -180,7 +180,7 @@ def test_the_same_order_always_has_the_same_event_id_and_another_body_another(wr
 )
 def test_a_mapping_that_does_not_fit_says_so(write: Write, mapped: dict[str, str], words: str) -> None:
     with pytest.raises(MappingError, match=words):
-        fitted(write("a,b,c\n1,2,3\n"), **mapped)
+        fitted(write("a,b,c\n1,2,3\n"), PLAIN, "purchases", **mapped)
 
 
 def test_mapping_options_are_pairs() -> None:

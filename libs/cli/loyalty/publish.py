@@ -20,7 +20,7 @@ from loyalty.publish_run import Publication, Tally, publish, rehearse
 from loyalty.publish_state import Progress as Account
 from loyalty.publish_state import key_of, load
 from loyalty.publish_values import DECIMALS, MoneyFormat, TimeFormat
-from loyalty.publish_wire import WINDOW, Sender, SendingError, where
+from loyalty.publish_wire import LONGEST_ID, WINDOW, Sender, SendingError, where
 
 SHOWN_IN_REHEARSAL = 3
 WRONG, INCOMPLETE, STOPPED = 2, 1, 3
@@ -61,6 +61,8 @@ def publish_file(
     Exit status: 0 all published, 1 some lines rejected, 2 wrong options or file, 3 stopped before the end.
     """
     try:
+        if not 1 <= len(source) <= LONGEST_ID:
+            raise MappingError(f"--source has 1 to {LONGEST_ID} characters")
         layout = Layout(encoding=encoding, delimiter=delimiter.replace("\\t", "\t"), header=header)
         wanted = _plan_options(mapped, fixed, kind)
         money = _money_format(decimal_mark, minor_units=minor_units)
