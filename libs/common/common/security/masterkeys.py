@@ -44,6 +44,8 @@ class MasterKeys:
         if len({key_id for key_id, _ in keys}) != len(keys):
             raise ValueError("MASTER_KEYS: a key id is given twice")
         self.current_id = keys[0][0]
+        self.oldest = keys[-1][1]
+        """The last key of the list (see `blindindex`)."""
         self._ciphers = {key_id: AESGCM(secret) for key_id, secret in keys}
 
     @classmethod
