@@ -1,4 +1,4 @@
-"""Fixtures for every test: servers, databases, virtual hosts, tokens. See servers.py for where the servers come from."""
+"""Fixtures for every test: servers, databases, virtual hosts, tokens. Where the servers come from: servers.py."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+
 from common.security.keysets import FixedKeys
 from common.security.signing import SigningKey, new_signing_key
 from common.security.tokens import TokenRules, TokenVerifier, sign_token
 from common.storage.database import Database
-
 from tests import servers as servers_module
 from tests.servers import Servers, Vhost
 
@@ -38,7 +38,7 @@ def servers(request: pytest.FixtureRequest) -> Iterator[Servers]:
 
 @pytest.fixture
 async def make_database(servers: Servers) -> AsyncIterator[Callable[[str], Awaitable[Database]]]:
-    """`await make_database("points")`: a fresh clone of that service's migrated database, closed and dropped at the end."""
+    """`await make_database("points")`: a fresh clone of that service's migrated database, dropped at the end."""
     async with AsyncExitStack() as cleanup:
 
         async def make(service: str) -> Database:

@@ -1,11 +1,11 @@
-"""The servers that tests use, and what each test gets of them: a clone of a migrated database, a virtual host of its own.
+"""The servers that tests use, and what each test gets of them: a clone of a migrated database, its own virtual host.
 
-PostgreSQL is `TEST_DATABASE_URL` if set (an administrator's URL), else a container where Docker answers, else a private native
-server. RabbitMQ likewise with `TEST_RABBITMQ_URL` (an administrator's URL; its management API is expected on port 15672,
-or where `TEST_RABBITMQ_MANAGEMENT_URL` says). Servers started here are stopped at the end of the session.
+PostgreSQL is `TEST_DATABASE_URL` if set (an administrator's URL), else a container where Docker answers, else a private
+native server. RabbitMQ likewise with `TEST_RABBITMQ_URL` (an administrator's URL; its management API is expected on port
+15672, or where `TEST_RABBITMQ_MANAGEMENT_URL` says). Servers started here are stopped at the end of the session.
 
-Private servers run with fsync off: a server killed with -9 still keeps what was committed (the kernel has it), which is what
-the fault tests need; only a crash of the whole machine would lose it.
+Private servers run with fsync off: a server killed with -9 still keeps what was committed (the kernel has it), which is
+what the fault tests need; only a crash of the whole machine would lose it.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
+
 from common.storage.migrations import upgrade
 from stack.management import Management
 from stack.packages import require
@@ -157,7 +158,9 @@ def _start_containers(servers: Servers) -> None:
     from testcontainers.rabbitmq import RabbitMqContainer
 
     if not servers.database_url:
-        postgres = PostgresContainer("postgres:17", username="postgres", password=PASSWORD, dbname="postgres", driver=None)
+        postgres = PostgresContainer(
+            "postgres:17", username="postgres", password=PASSWORD, dbname="postgres", driver=None
+        )
         postgres = postgres.with_command("postgres -c fsync=off -c full_page_writes=off -c max_connections=300")
         servers.stop.append(postgres.stop)
         postgres.start()
@@ -227,7 +230,7 @@ async def _sweep(servers: Servers) -> None:
 class Vhost:
     """A virtual host with the topology and the rights of every user.
 
-    `url("points")` is the AMQP URL of that service's (or publisher's) user; `url("operator")` of one who may do everything.
+    `url("points")` is the AMQP URL of that service's (or publisher's) user; `url("operator")` of the administrator.
     """
 
     name: str

@@ -26,7 +26,9 @@ class Account:
         try:
             pwd.getpwnam(_NAME)
         except KeyError:
-            raise StackError(f"PostgreSQL does not run as root, and there is no account {_NAME} to run it as.") from None
+            raise StackError(
+                f"PostgreSQL does not run as root, and there is no account {_NAME} to run it as."
+            ) from None
         return cls(("setpriv", f"--reuid={_NAME}", f"--regid={_NAME}", "--init-groups"))
 
     @property

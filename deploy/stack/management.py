@@ -1,7 +1,8 @@
-"""RabbitMQ's management API, as far as the stack and the tests need it. Standard library only: also runs in a bare image."""
+"""RabbitMQ's management API, as far as the stack and the tests need it."""
 
 import base64
 import json
+import time
 import urllib.error
 import urllib.request
 from typing import Any
@@ -39,6 +40,18 @@ class Management:
         except ManagementError as error:
             if error.status != 404:
                 raise
+
+    def wait(self, *, timeout_seconds: float) -> None:
+        """Until it answers: it opens later than the AMQP listener. Raises ManagementError when it does not."""
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            try:
+                self.get("/api/overview")
+                return
+            except ManagementError as error:
+                if error.status == 401 or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.2)
 
     def create_vhost(self, name: str) -> None:
         self.put(f"/api/vhosts/{quote(name, safe='')}")

@@ -41,7 +41,9 @@ def require() -> None:
     command = f"On Debian or Ubuntu:  sudo apt-get install --no-install-recommends {' '.join(missing)}"
     root = _as_root()
     if shutil.which("apt-get") is None or root is None:
-        raise StackError(f"{' and '.join(missing)} not found, and this user may not install packages.\n{advice}{command}")
+        raise StackError(
+            f"{' and '.join(missing)} not found, and this user may not install packages.\n{advice}{command}"
+        )
     with step(f"install {' and '.join(missing)} (Debian)") as line:
         line.note = _install(root, missing)
     if postgres_programs() is None or rabbitmq_server() is None:
@@ -52,13 +54,16 @@ def _as_root() -> list[str] | None:
     """The prefix that makes a command run as root; None if there is no way."""
     if os.geteuid() == 0:
         return []
-    if shutil.which("sudo") and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0:
+    if (
+        shutil.which("sudo")
+        and subprocess.run(["sudo", "-n", "true"], capture_output=True, check=False).returncode == 0
+    ):
         return ["sudo", "-n"]
     return None
 
 
 def _install(root: list[str], packages: list[str]) -> str:
-    """Debian starts a server when it installs one; ours are private, so that one must stay down, now and after a boot."""
+    """Debian starts a server when it installs one; ours are private, so that one stays down, now and after a boot."""
     held_back = not _POLICY.exists()
     if held_back:
         _run([*root, "sh", "-c", f"printf '#!/bin/sh\\nexit 101\\n' >{_POLICY} && chmod +x {_POLICY}"])

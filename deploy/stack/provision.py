@@ -1,14 +1,17 @@
-"""What each service owns on the servers: a database with its role, a broker user with its rights. May run any number of times.
+"""What each service owns on the servers: a database with its role, a broker user with its rights. Repeatable.
 
 Nobody but the owner may connect to a database; broker rights come with the topology (common.messaging.topology).
 """
 
+import asyncio
+import os
 from typing import Any
 from urllib.parse import quote
 
 import asyncpg
-from common.messaging.topology import SERVICES, definitions
 
+from common.messaging.topology import SERVICES as SERVICES
+from common.messaging.topology import definitions
 from stack.management import Management
 
 PUBLISHER = "demo-shop"
@@ -25,9 +28,8 @@ async def provide_database(admin_url: str, *, database: str, role: str, password
         await connection.execute(f"{verb} ROLE {_name(role)} LOGIN NOSUPERUSER PASSWORD {_text(password)}")
         if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", database):
             # The order of texts must not depend on the machine the server runs on.
-            await connection.execute(
-                f"CREATE DATABASE {_name(database)} OWNER {_name(role)} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
-            )
+            options = "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C.UTF-8'"
+            await connection.execute(f"CREATE DATABASE {_name(database)} OWNER {_name(role)} {options}")
         await connection.execute(f"REVOKE ALL ON DATABASE {_name(database)} FROM PUBLIC")
     finally:
         await connection.close()
@@ -61,3 +63,24 @@ def _name(text: str) -> str:
 
 def _text(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def main() -> None:
+    """Prepare the servers of docker-compose.yml: addresses and passwords come from the environment."""
+    told = os.environ
+    databases = {service: told[f"{_variable(service)}_DATABASE_PASSWORD"] for service in SERVICES}
+    users = {user: told[f"{_variable(user)}_BROKER_PASSWORD"] for user in BROKER_USERS}
+    asyncio.run(provide_databases(told["DATABASE_ADMIN_URL"], databases))
+    print("databases and roles are there")
+    management = Management(told["MANAGEMENT_URL"], told["BROKER_ADMIN"], told["BROKER_ADMIN_PASSWORD"])
+    management.wait(timeout_seconds=60)
+    provide_broker(management, VHOST, users)
+    print("exchanges, queues and broker users are there")
+
+
+def _variable(name: str) -> str:
+    return name.upper().replace("-", "_")
+
+
+if __name__ == "__main__":
+    main()

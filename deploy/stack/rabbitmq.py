@@ -1,4 +1,4 @@
-"""A private RabbitMQ node: own name service (epmd), own cookie, own ports on loopback, management and Prometheus plugins."""
+"""A private RabbitMQ node: own name service (epmd), cookie and ports on loopback, management and Prometheus plugins."""
 
 import os
 import shutil

@@ -1,0 +1,100 @@
+"""Which ports the parts of the stack have, and what each service process is told: the same for both kinds of stack."""
+
+import json
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from loyalty.stackfile import Admin, Broker, Mail, Publisher, ServiceAddress, Stack
+from stack.ports import Ports
+from stack.provision import PUBLISHER, SERVICES, VHOST
+from stack.rabbitmq import ADMIN as BROKER_ADMIN
+from stack.secrets import Secrets
+
+_WANTED = {
+    **{f"{service}_api": 8001 + number for number, service in enumerate(SERVICES)},
+    **{f"{service}_metrics": 9001 + number for number, service in enumerate(SERVICES)},
+    "mail_http": 8025,
+}
+_OTHERS = ("postgres", "amqp", "management", "prometheus", "distribution", "epmd", "mail_smtp")
+
+WORKER, API = "worker", "api"
+KEEPS_PERSONAL_DATA = ("members", "notify")
+"""Only these are given the master keys."""
+
+
+class Plan(BaseModel):
+    """Ports by name: `<service>_api`, `<service>_metrics`, `postgres`, `amqp`, …"""
+
+    model_config = ConfigDict(frozen=True)
+
+    ports: dict[str, int]
+
+    def url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}"
+
+
+def plan_in(file: Path, *, running: bool) -> Plan:
+    """The ports of last time if they are still free (or the stack still runs on them), else others."""
+    before: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    if not running or set(before) != {*_WANTED, *_OTHERS}:
+        ports = Ports()
+        before = {name: ports.pick(before.get(name, _WANTED.get(name))) for name in (*_WANTED, *_OTHERS)}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(before, indent=2) + "\n", encoding="utf-8")
+    return Plan(ports=before)
+
+
+def describe(plan: Plan, secrets: Secrets, *, kind: str, logs: Path | None) -> Stack:
+    """What other tools are told (`.run/stack.json`)."""
+    amqp, postgres = f"127.0.0.1:{plan.ports['amqp']}", f"127.0.0.1:{plan.ports['postgres']}"
+    return Stack(
+        kind=kind,
+        services={
+            service: ServiceAddress(
+                api_url=plan.url(f"{service}_api"),
+                metrics_url=plan.url(f"{service}_metrics"),
+                database_url=f"postgresql://{service}:{secrets.databases[service]}@{postgres}/{service}",
+                rabbitmq_url=f"amqp://{service}:{secrets.broker_users[service]}@{amqp}/{VHOST}",
+            )
+            for service in SERVICES
+        },
+        database_admin_url=f"postgresql://postgres:{secrets.database_admin}@{postgres}/postgres",
+        rabbitmq=Broker(
+            management_url=plan.url("management"),
+            prometheus_url=plan.url("prometheus"),
+            vhost=VHOST,
+            operator_url=f"amqp://{BROKER_ADMIN}:{secrets.broker_admin}@{amqp}/{VHOST}",
+            user=BROKER_ADMIN,
+            password=secrets.broker_admin,
+        ),
+        publisher=Publisher(user=PUBLISHER, url=f"amqp://{PUBLISHER}:{secrets.broker_users[PUBLISHER]}@{amqp}/{VHOST}"),
+        mail=Mail(smtp_host="127.0.0.1", smtp_port=plan.ports["mail_smtp"], http_url=plan.url("mail_http")),
+        admin=Admin(email=secrets.staff_email, password=secrets.staff_password),
+        logs=logs,
+    )
+
+
+def environment_of(service: str, stack: Stack, secrets: Secrets) -> dict[str, str]:
+    """The settings of a service's processes (see common/runtime/settings.py); each takes what it needs of them."""
+    address = stack.services[service]
+    issuer = stack.services["members"].api_url
+    told = {
+        "DATABASE_URL": address.database_url,
+        "RABBITMQ_URL": address.rabbitmq_url,
+        "API_HOST": "127.0.0.1",
+        "API_PORT": address.api_url.rpartition(":")[2],
+        "METRICS_PORT": address.metrics_url.rpartition(":")[2],
+        "TOKEN_ISSUER": issuer,
+    }
+    if service in KEEPS_PERSONAL_DATA:
+        told["MASTER_KEYS"] = secrets.master_keys
+    if service == "members":
+        told |= {"ADMIN_EMAIL": secrets.staff_email, "ADMIN_PASSWORD": secrets.staff_password}
+    if service == "notify":
+        told |= {
+            "SMTP_HOST": stack.mail.smtp_host,
+            "SMTP_PORT": str(stack.mail.smtp_port),
+            "MAIL_FROM": "Loyalty programme <programme@example.com>",
+        }
+    return told
