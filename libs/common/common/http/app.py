@@ -16,6 +16,8 @@ from common.http.envelope import Envelope
 from common.http.openapi import document
 from common.http.problems import Problems
 from common.http.verifier import verifier_for
+from common.messaging import dead_letters_api
+from common.runtime import jobs_api
 from common.runtime.health import Check
 from common.runtime.settings import ServiceSettings
 from common.runtime.web import Observed
@@ -82,7 +84,7 @@ def create_app(
     app.state.ready_checks = {"database": _answering(database), **(checks or {})}
     for name, value in (state or {}).items():
         setattr(app.state, name, value)
-    for router in (health.router, *routers, audit_log.router):
+    for router in (health.router, *routers, dead_letters_api.router, jobs_api.router, audit_log.router):
         app.include_router(router)
     refuse_unguarded(app)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]

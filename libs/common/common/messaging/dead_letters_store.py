@@ -50,18 +50,18 @@ _LIST = f"""
     SELECT {_COLUMNS} FROM dead_letters
     WHERE {_WHERE} AND (CAST(:before AS timestamptz) IS NULL OR (received_at, id) < (:before, CAST(:before_id AS uuid)))
     ORDER BY received_at DESC, id DESC LIMIT :limit
-"""  # noqa: S608 - the pieces are constants of this file
+"""
 _GROUPS = f"""
     SELECT error_type, type, state, count(*) AS count, min(received_at) AS first_at, max(received_at) AS last_at,
         (array_agg(id ORDER BY received_at DESC))[1] AS sample_id,
         (array_agg(error_message ORDER BY received_at DESC))[1] AS sample_message
     FROM dead_letters WHERE {_WHERE}
     GROUP BY error_type, type, state ORDER BY count DESC, error_type, type, state LIMIT 200
-"""  # noqa: S608
-_GET = f"SELECT {_COLUMNS} FROM dead_letters WHERE id = :id"  # noqa: S608
+"""
+_GET = f"SELECT {_COLUMNS} FROM dead_letters WHERE id = :id"
 _LOCK = f"{_GET} FOR UPDATE"
-_LOCK_MANY = f"SELECT {_COLUMNS} FROM dead_letters WHERE {_WHERE} ORDER BY received_at, id LIMIT :limit FOR UPDATE"  # noqa: S608
-_COUNT = f"SELECT count(*) FROM dead_letters WHERE {_WHERE}"  # noqa: S608
+_LOCK_MANY = f"SELECT {_COLUMNS} FROM dead_letters WHERE {_WHERE} ORDER BY received_at, id LIMIT :limit FOR UPDATE"
+_COUNT = f"SELECT count(*) FROM dead_letters WHERE {_WHERE}"
 _DECIDE = """
     UPDATE dead_letters SET state = :state, decided_by = :by, decided_at = :now, reason = :reason,
         replays = replays + CASE WHEN :state = 'replayed' THEN 1 ELSE 0 END

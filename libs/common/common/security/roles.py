@@ -30,6 +30,7 @@ PERMISSIONS = frozenset(
         "preferences:write",
         "analytics:read",
         *("dead_letters:read", "dead_letters:write"),
+        *("jobs:read", "jobs:write"),
         "audit:read",
     }
 )
