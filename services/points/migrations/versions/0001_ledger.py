@@ -1,0 +1,229 @@
+"""Members' facts, the ledger, earning rules with the first one, accruals, returns, checks."""
+
+from alembic import op
+
+from common.storage import framework
+
+revision = "0001"
+down_revision = None
+
+FACTS = """
+CREATE TABLE members (
+    member_id uuid CONSTRAINT pk_members PRIMARY KEY,
+    revision bigint NOT NULL,
+    status text NOT NULL,
+    registered_at timestamptz,
+    tier_revision bigint NOT NULL,
+    tier text NOT NULL,
+    history_tiers text[] NOT NULL,
+    history_since timestamptz[] NOT NULL
+)
+"""
+
+LEDGER = (
+    """
+    CREATE TABLE wallets (
+        member_id uuid,
+        wallet text,
+        sequence bigint NOT NULL,
+        head bytea NOT NULL,
+        balance bigint NOT NULL CONSTRAINT ck_wallets_balance CHECK (balance >= 0),
+        debt bigint NOT NULL CONSTRAINT ck_wallets_debt CHECK (debt >= 0),
+        earliest_expiry timestamptz,
+        CONSTRAINT pk_wallets PRIMARY KEY (member_id, wallet)
+    ) WITH (fillfactor = 70)
+    """,
+    """
+    CREATE TABLE transfers (
+        member_id uuid,
+        wallet text,
+        sequence bigint,
+        from_account text NOT NULL,
+        to_account text NOT NULL,
+        points bigint NOT NULL CONSTRAINT ck_transfers_points CHECK (points > 0),
+        balance bigint NOT NULL,
+        debt bigint NOT NULL,
+        kind text NOT NULL,
+        order_source text NOT NULL,
+        order_id text NOT NULL,
+        reference text NOT NULL,
+        occurred_at timestamptz NOT NULL,
+        recorded_at timestamptz NOT NULL,
+        previous_hash bytea NOT NULL,
+        hash bytea NOT NULL,
+        CONSTRAINT pk_transfers PRIMARY KEY (member_id, wallet, sequence),
+        CONSTRAINT ck_transfers_accounts CHECK (from_account <> to_account)
+    )
+    """,
+    """
+    CREATE TABLE lots (
+        member_id uuid,
+        wallet text,
+        sequence bigint,
+        points bigint NOT NULL CONSTRAINT ck_lots_points CHECK (points > 0),
+        remaining bigint NOT NULL,
+        earned_at timestamptz NOT NULL,
+        expires_at timestamptz,
+        order_source text NOT NULL,
+        order_id text NOT NULL,
+        CONSTRAINT pk_lots PRIMARY KEY (member_id, wallet, sequence),
+        CONSTRAINT ck_lots_remaining CHECK (remaining BETWEEN 0 AND points)
+    )
+    """,
+    """
+    CREATE TABLE lot_consumptions (
+        member_id uuid,
+        wallet text,
+        sequence bigint,
+        lot_sequence bigint,
+        points bigint NOT NULL CONSTRAINT ck_lot_consumptions_points CHECK (points > 0),
+        CONSTRAINT pk_lot_consumptions PRIMARY KEY (member_id, wallet, sequence, lot_sequence),
+        CONSTRAINT fk_lot_consumptions_member_id_wallet_lot_sequence FOREIGN KEY (member_id, wallet, lot_sequence)
+            REFERENCES lots (member_id, wallet, sequence)
+    )
+    """,
+)
+
+EARNING = (
+    """
+    CREATE TABLE earning_rules (
+        rule text,
+        version integer,
+        wallet text NOT NULL,
+        points bigint NOT NULL CONSTRAINT ck_earning_rules_points CHECK (points >= 0),
+        per_minor_units bigint NOT NULL CONSTRAINT ck_earning_rules_per_minor_units CHECK (per_minor_units > 0),
+        multipliers jsonb NOT NULL,
+        effective_from timestamptz NOT NULL,
+        published_at timestamptz NOT NULL,
+        published_by text NOT NULL,
+        CONSTRAINT pk_earning_rules PRIMARY KEY (rule, version)
+    )
+    """,
+    # One point per 1.00 for everybody, from long before any purchase.
+    """
+    INSERT INTO earning_rules (
+        rule, version, wallet, points, per_minor_units, multipliers, effective_from, published_at, published_by
+    ) VALUES ('purchase_rate', 1, 'points', 1, 100, '{}', '1800-01-01 00:00+00', now(), 'migrate')
+    """,
+    """
+    CREATE TABLE accruals (
+        source text,
+        order_id text,
+        member_id uuid NOT NULL,
+        wallet text NOT NULL,
+        currency text NOT NULL,
+        basis bigint NOT NULL,
+        rule text NOT NULL,
+        rule_version integer NOT NULL,
+        rate_points bigint NOT NULL,
+        rate_per bigint NOT NULL,
+        tier text NOT NULL,
+        multiplier text NOT NULL,
+        rounding text NOT NULL,
+        earned bigint NOT NULL CONSTRAINT ck_accruals_earned CHECK (earned >= 0),
+        returned bigint NOT NULL,
+        taken_back bigint NOT NULL,
+        occurred_at timestamptz NOT NULL,
+        recorded_at timestamptz NOT NULL,
+        expires_at timestamptz,
+        body_hash bytea NOT NULL,
+        CONSTRAINT pk_accruals PRIMARY KEY (source, order_id),
+        CONSTRAINT ck_accruals_taken_back CHECK (taken_back BETWEEN 0 AND earned),
+        CONSTRAINT ck_accruals_returned CHECK (returned BETWEEN 0 AND basis)
+    ) WITH (fillfactor = 90)
+    """,
+    "CREATE INDEX ix_accruals_member_id_occurred_at ON accruals (member_id, occurred_at)",
+    """
+    CREATE TABLE repricings (
+        source text,
+        order_id text,
+        number integer,
+        previous_tier text NOT NULL,
+        tier text NOT NULL,
+        previous_earned bigint NOT NULL,
+        earned bigint NOT NULL,
+        points bigint NOT NULL,
+        reason text NOT NULL,
+        recorded_at timestamptz NOT NULL,
+        CONSTRAINT pk_repricings PRIMARY KEY (source, order_id, number)
+    )
+    """,
+)
+
+RETURNS = (
+    """
+    CREATE TABLE returns (
+        source text,
+        return_id text,
+        order_source text NOT NULL,
+        order_id text NOT NULL,
+        member_id uuid,
+        currency text NOT NULL,
+        amount bigint NOT NULL,
+        points bigint NOT NULL,
+        shortfall bigint NOT NULL,
+        state text NOT NULL CONSTRAINT ck_returns_state CHECK (state IN ('waiting', 'applied', 'review', 'refused')),
+        reason text NOT NULL,
+        occurred_at timestamptz NOT NULL,
+        recorded_at timestamptz NOT NULL,
+        settled_at timestamptz,
+        body_hash bytea NOT NULL,
+        CONSTRAINT pk_returns PRIMARY KEY (source, return_id),
+        CONSTRAINT ck_returns_shortfall CHECK (shortfall BETWEEN 0 AND points)
+    )
+    """,
+    "CREATE INDEX ix_returns_order_source_order_id ON returns (order_source, order_id)",
+    "CREATE INDEX ix_returns_open ON returns (state, recorded_at) WHERE state <> 'applied'",
+)
+
+CHECKS = (
+    """
+    CREATE TABLE wallet_checks (
+        member_id uuid,
+        wallet text,
+        sequence bigint NOT NULL,
+        balance bigint NOT NULL,
+        debt bigint NOT NULL,
+        CONSTRAINT pk_wallet_checks PRIMARY KEY (member_id, wallet)
+    ) WITH (fillfactor = 70)
+    """,
+    """
+    CREATE TABLE account_totals (
+        wallet text,
+        from_account text,
+        to_account text,
+        kind text,
+        transfers bigint NOT NULL,
+        points bigint NOT NULL,
+        CONSTRAINT pk_account_totals PRIMARY KEY (wallet, from_account, to_account, kind)
+    )
+    """,
+    """
+    CREATE TABLE ledger_checks (
+        id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT pk_ledger_checks PRIMARY KEY,
+        checked_at timestamptz NOT NULL,
+        complete boolean NOT NULL,
+        wallet text NOT NULL,
+        transfers bigint NOT NULL,
+        balance bigint NOT NULL,
+        debt bigint NOT NULL,
+        lots bigint NOT NULL,
+        issued bigint NOT NULL,
+        clawed_back bigint NOT NULL,
+        written_off bigint NOT NULL,
+        difference bigint NOT NULL,
+        problems jsonb NOT NULL
+    )
+    """,
+    "CREATE INDEX ix_ledger_checks_wallet_checked_at ON ledger_checks (wallet, checked_at)",
+)
+
+APPEND_ONLY = ("transfers", "lot_consumptions", "earning_rules", "repricings")
+
+
+def upgrade() -> None:
+    framework.create(op)
+    for statement in (FACTS, *LEDGER, *EARNING, *RETURNS, *CHECKS):
+        op.execute(statement)
+    for table in APPEND_ONLY:
+        framework.append_only(op, table)

@@ -1,0 +1,112 @@
+"""All SQL of returns."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+
+from common.storage import Transaction
+from points.accruals.domain import Key
+from points.database import columns
+from points.returns.domain import Return
+
+_FIELDS = """
+    source, return_id, order_source, order_id, member_id, currency, amount, points, shortfall, state, reason,
+    occurred_at, recorded_at, settled_at, body_hash
+"""
+_HASHES = """
+    SELECT source, return_id, body_hash
+    FROM unnest(CAST(:source AS text[]), CAST(:return_id AS text[])) AS asked(source, return_id)
+    JOIN returns USING (source, return_id)
+"""
+_WAITING_FOR = f"""
+    SELECT {_FIELDS}
+    FROM unnest(CAST(:source AS text[]), CAST(:order_id AS text[])) AS asked(order_source, order_id)
+    JOIN returns USING (order_source, order_id) WHERE state = 'waiting'
+"""
+_MET = f"""
+    SELECT {", ".join("returns." + name.strip() for name in _FIELDS.split(","))}
+    FROM returns JOIN accruals
+        ON accruals.source = returns.order_source AND accruals.order_id = returns.order_id
+    WHERE returns.state = 'waiting' ORDER BY returns.recorded_at LIMIT :limit
+"""
+_ADD = f"""
+    INSERT INTO returns ({_FIELDS})
+    SELECT * FROM unnest(
+        CAST(:source AS text[]), CAST(:return_id AS text[]), CAST(:order_source AS text[]), CAST(:order_id AS text[]),
+        CAST(:member_id AS uuid[]), CAST(:currency AS text[]), CAST(:amount AS bigint[]), CAST(:points AS bigint[]),
+        CAST(:shortfall AS bigint[]), CAST(:state AS text[]), CAST(:reason AS text[]),
+        CAST(:occurred_at AS timestamptz[]), CAST(:recorded_at AS timestamptz[]), CAST(:settled_at AS timestamptz[]),
+        CAST(:body_hash AS bytea[]))
+"""
+_SETTLE = """
+    UPDATE returns SET member_id = settled.member_id, points = settled.points, shortfall = settled.shortfall,
+        state = settled.state, reason = settled.reason, settled_at = settled.settled_at
+    FROM unnest(CAST(:source AS text[]), CAST(:return_id AS text[]), CAST(:member_id AS uuid[]),
+        CAST(:points AS bigint[]), CAST(:shortfall AS bigint[]), CAST(:state AS text[]), CAST(:reason AS text[]),
+        CAST(:settled_at AS timestamptz[]))
+        AS settled(source, return_id, member_id, points, shortfall, state, reason, settled_at)
+    WHERE returns.source = settled.source AND returns.return_id = settled.return_id AND returns.state = 'waiting'
+"""
+_OF_ORDER = f"""
+    SELECT {_FIELDS} FROM returns WHERE order_source = :source AND order_id = :order_id
+    ORDER BY occurred_at, source, return_id
+"""
+_OPEN = f"""
+    SELECT {_FIELDS} FROM returns
+    WHERE state = :state AND state <> 'applied' AND (recorded_at, source, return_id) > (:time, :source, :return_id)
+    ORDER BY recorded_at, source, return_id LIMIT :limit
+"""
+
+
+async def body_hashes(tx: Transaction, keys: Sequence[Key]) -> dict[Key, bytes]:
+    """Of those returns (source, return id) that are known."""
+    rows: Sequence[Any] = await tx.fetch_all(
+        _HASHES, {"source": [source for source, _ in keys], "return_id": [return_id for _, return_id in keys]}
+    )
+    return {(source, return_id): body_hash for source, return_id, body_hash in rows}
+
+
+async def waiting_for(tx: Transaction, orders: Iterable[Key]) -> list[Return]:
+    """Returns that wait for one of these purchases."""
+    pairs = list(orders)
+    rows: Sequence[Any] = await tx.fetch_all(
+        _WAITING_FOR, {"source": [source for source, _ in pairs], "order_id": [order_id for _, order_id in pairs]}
+    )
+    return [Return._make(row) for row in rows]
+
+
+async def met(tx: Transaction, limit: int) -> list[Return]:
+    """Waiting returns whose purchase is there nevertheless."""
+    return [Return._make(row) for row in await tx.fetch_all(_MET, {"limit": limit})]
+
+
+async def add(tx: Transaction, returns: Sequence[Return]) -> None:
+    await tx.execute(_ADD, columns(Return._fields, _sorted(returns)))
+
+
+async def settle(tx: Transaction, returns: Sequence[Return]) -> None:
+    """Keep what became of returns that waited."""
+    rows = [
+        (one.source, one.return_id, one.member_id, one.points, one.shortfall, one.state, one.reason, one.settled_at)
+        for one in _sorted(returns)
+    ]
+    names = ("source", "return_id", "member_id", "points", "shortfall", "state", "reason", "settled_at")
+    await tx.execute(_SETTLE, columns(names, rows))
+
+
+def _sorted(returns: Iterable[Return]) -> list[Return]:
+    return sorted(returns, key=itemgetter(0, 1))
+
+
+async def of_order(tx: Transaction, order: Key) -> list[Return]:
+    rows: Sequence[Any] = await tx.fetch_all(_OF_ORDER, {"source": order[0], "order_id": order[1]})
+    return [Return._make(row) for row in rows]
+
+
+async def open_returns(tx: Transaction, state: str, *, after: tuple[datetime, str, str], limit: int) -> list[Return]:
+    """Returns in a state other than applied, the oldest first."""
+    rows: Sequence[Any] = await tx.fetch_all(
+        _OPEN, {"state": state, "time": after[0], "source": after[1], "return_id": after[2], "limit": limit}
+    )
+    return [Return._make(row) for row in rows]
