@@ -1,6 +1,7 @@
 """Fixtures for every test: servers, databases, virtual hosts, tokens. Where the servers come from: servers.py."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -8,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from common.runtime import logs
 from common.security.keysets import FixedKeys
 from common.security.signing import SigningKey, new_signing_key
 from common.security.tokens import TokenRules, TokenVerifier, sign_token
@@ -20,7 +22,8 @@ AUDIENCE = "loyalty"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Under xdist the servers are started once, before the workers, which find them in their environment."""
+    """Logs are lines as in production, only errors. Under xdist the servers are started once, before the workers."""
+    logs.configure("tests", level="error", out=sys.__stderr__.buffer if sys.__stderr__ else None)
     if not hasattr(config, "workerinput") and getattr(config.option, "numprocesses", None):
         shared = servers_module.start()
         shared.export()

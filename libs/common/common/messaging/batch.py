@@ -121,22 +121,24 @@ class Batches:
         )
 
     async def _take_effect(self, items: list[_Item], result: Result) -> None:
+        failed: Exception | None = None
         try:
             outcome = await self._with_tries(items)
         except DatabaseDownError:
             raise
         except Exception as error:  # a handler may raise anything: the event is set aside, the others go on
-            if len(items) == 1:
-                self._unexpected(items[0], error, result)
-                return
+            failed = error
+        if failed is None:
+            self._rejects.went_well(len(items))
+            result.handled += outcome.handled
+            result.failures += outcome.failures
+        elif len(items) == 1:
+            self._unexpected(items[0], failed, result)
+        else:
             metrics.batch_retried(self._database.service, "bisect")
             middle = len(items) // 2
             await self._take_effect(items[:middle], result)
             await self._take_effect(items[middle:], result)
-            return
-        self._rejects.went_well(len(items))
-        result.handled += outcome.handled
-        result.failures += outcome.failures
 
     def _unexpected(self, item: _Item, error: Exception, result: Result) -> None:
         log.error(

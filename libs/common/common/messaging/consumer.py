@@ -212,8 +212,11 @@ class _Flow:
         if arrived is not None:
             arrived.cancel()
 
-    async def _settle(self) -> None:
-        """Acknowledge the finished batches at the front, all at once; raise if the first unfinished one failed."""
+    async def _settle(self, *, written: bool = False) -> None:
+        """Acknowledge the finished batches at the front, all at once; raise if the first unfinished one failed.
+
+        `written` waits until the acknowledgement has left, which closing the connection would not.
+        """
         last = 0
         while self._in_flight and self._in_flight[0].task.done():
             one = self._in_flight[0]
@@ -222,7 +225,7 @@ class _Flow:
             last = one.last_tag
             self._in_flight.popleft()
         if last:
-            await self._incoming.basic_ack(last, multiple=True, wait=False)
+            await self._incoming.basic_ack(last, multiple=True, wait=written)
         if self._in_flight and self._in_flight[0].task.done():
             self._in_flight[0].task.result()
 
@@ -230,7 +233,7 @@ class _Flow:
         """Wait for the batches in hand and acknowledge them."""
         while self._in_flight:
             await asyncio.wait([self._in_flight[0].task])
-            await self._settle()
+            await self._settle(written=True)
 
     async def abandon(self) -> None:
         """The connection is lost: let the batches end (their effects count once anyway) and forget them."""
