@@ -1,7 +1,7 @@
 """The servers that tests use, and what each test gets of them: a clone of a migrated database, its own virtual host.
 
-PostgreSQL is `TEST_DATABASE_URL` if set (an administrator's URL), else a container where Docker answers, else a private
-native server. RabbitMQ likewise with `TEST_RABBITMQ_URL` (an administrator's URL; its management API is expected on port
+PostgreSQL is `TEST_DATABASE_URL` if set (an administrator's URL), else a container where Docker answers, else a
+private native server. RabbitMQ likewise with `TEST_RABBITMQ_URL` (an administrator's URL; its management API is on port
 15672, or where `TEST_RABBITMQ_MANAGEMENT_URL` says). Servers started here are stopped at the end of the session.
 
 Private servers run with fsync off: a server killed with -9 still keeps what was committed (the kernel has it), which is
@@ -27,7 +27,7 @@ from stack.packages import require
 from stack.ports import Ports
 from stack.postgres import Postgres
 from stack.provision import BROKER_USERS, provide_broker, provide_database
-from stack.rabbitmq import RabbitMQ, RabbitPorts
+from stack.rabbitmq import RabbitMQ, RabbitPorts, greet
 
 PASSWORD = "test"
 """Of every role and broker user on test servers, so that sessions side by side agree."""
@@ -86,15 +86,20 @@ def start() -> Servers:
         else:
             _start_private(servers)
     except BaseException:
-        finish(servers)
+        _stop(servers)
         raise
     return servers
 
 
 def finish(servers: Servers) -> None:
     """The session is over: stop what was started for it, or clear what it made on servers that stay."""
-    if not servers.stop:
+    if servers.stop:
+        _stop(servers)
+    else:
         asyncio.run(_sweep(servers))
+
+
+def _stop(servers: Servers) -> None:
     for end in reversed(servers.stop):
         end()
     servers.stop.clear()
@@ -154,8 +159,8 @@ def private_rabbitmq(folder: Path, ports: Ports) -> RabbitMQ:
 
 
 def _start_containers(servers: Servers) -> None:
-    from testcontainers.postgres import PostgresContainer  # only where Docker is: importing it looks for the daemon
-    from testcontainers.rabbitmq import RabbitMqContainer
+    from testcontainers.community.postgres import PostgresContainer  # only where Docker is, for it takes its time
+    from testcontainers.core.container import DockerContainer
 
     if not servers.database_url:
         postgres = PostgresContainer(
@@ -166,13 +171,15 @@ def _start_containers(servers: Servers) -> None:
         postgres.start()
         servers.database_url = postgres.get_connection_url()
     if not servers.rabbitmq_url:
-        broker = RabbitMqContainer("rabbitmq:4-management", username="operator", password=PASSWORD)
-        broker = broker.with_exposed_ports(5672, 15672)
+        broker = DockerContainer("rabbitmq:4-management").with_exposed_ports(5672, 15672)
+        broker = broker.with_env("RABBITMQ_DEFAULT_USER", "operator").with_env("RABBITMQ_DEFAULT_PASS", PASSWORD)
         servers.stop.append(broker.stop)
         broker.start()
-        host = broker.get_container_host_ip()
-        servers.rabbitmq_url = f"amqp://operator:{PASSWORD}@{host}:{broker.get_exposed_port(5672)}/%2F"
+        host, port = broker.get_container_host_ip(), int(broker.get_exposed_port(5672))
+        servers.rabbitmq_url = f"amqp://operator:{PASSWORD}@{host}:{port}/%2F"
         servers.management_url = f"http://{host}:{broker.get_exposed_port(15672)}"
+        servers.management.wait(timeout_seconds=90)
+        greet(host, port)
 
 
 async def template_of(servers: Servers, service: str) -> str:

@@ -7,8 +7,8 @@
     DELETE /messages            forget them all
     GET    /health/live
 
-An item is {"id", "received_at", "sender", "to", "subject", "text", "headers"}. `items` are the oldest first, those with an
-id above `after`; `total` counts all that match `to`. Times are ISO 8601 UTC.
+An item is {"id", "received_at", "sender", "to", "subject", "text", "headers"}. `items` are the oldest first, those with
+an id above `after`; `total` counts all that match `to`. Times are ISO 8601 UTC.
 """
 
 import argparse

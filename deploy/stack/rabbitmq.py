@@ -78,7 +78,7 @@ class RabbitMQ:
         deadline = time.monotonic() + _READY_SECONDS
         while True:
             try:
-                self._greet()
+                greet("127.0.0.1", self.ports.amqp)
                 version = str(self.management.get("/api/overview")["rabbitmq_version"])
                 break
             except (OSError, ManagementError) as error:
@@ -113,12 +113,6 @@ class RabbitMQ:
         self._pid_file.unlink(missing_ok=True)
         self._end_epmd()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _greet(self) -> None:
-        with socket.create_connection(("127.0.0.1", self.ports.amqp), timeout=2) as connection:
-            connection.sendall(_HELLO)
-            if not connection.recv(8):
-                raise ConnectionError("the AMQP listener hung up")
 
     def _write_settings(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -191,3 +185,11 @@ class RabbitMQ:
         if process is not None:
             process.stop()
             self._epmd_file.unlink()
+
+
+def greet(host: str, port: int) -> None:
+    """Say hello in AMQP and wait for the answer: the listener is open and the node behind it works. Raises OSError."""
+    with socket.create_connection((host, port), timeout=5) as connection:
+        connection.sendall(_HELLO)
+        if not connection.recv(8):
+            raise ConnectionError("the AMQP listener hung up")
