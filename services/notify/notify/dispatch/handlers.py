@@ -1,0 +1,279 @@
+"""Causes become notices: decided for a whole batch, the inbox written at once, e-mails queued for the sender."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from common.events import Contract, Event, new_id
+from common.events.members import MemberTierChanged
+from common.events.notices import NoticeSent, NoticeSuppressed
+from common.events.points import PointsClawedBack, PointsEarned, PointsMoved, PointsRepriced
+from common.events.programme import ProgrammeSettings
+from common.messaging import Outcome, duplicate, retry
+from common.storage import Transaction
+from common.storage.programme import programme
+from notify.channels import handlers as channels
+from notify.dispatch import domain, store
+from notify.dispatch.domain import QUEUED, SENT, SUPPRESSED, UNCORRECTED, Correction
+from notify.preferences import handlers as preferences
+from notify.preferences.domain import Recipient, zone_of
+from notify.templates import handlers as templates
+from notify.templates.words import words
+
+NOTICED_WALLET = "points"
+Facts = dict[str, object]
+Known = Mapping[UUID, Recipient]
+Corrections = Mapping[tuple[UUID, str, str], Correction]
+"""By (member, order source, order id)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Something happened that a member may want to hear of."""
+
+    event: Event[Contract]
+    member_id: UUID
+    key: str
+    facts: Facts
+    order: store.Order | None = None
+
+
+async def points_earned(tx: Transaction, events: Sequence[Event[PointsEarned]]) -> Sequence[Outcome]:
+    known = await preferences.recipients(tx, {event.data.member_id for event in events})
+    asks = [
+        Ask(
+            event=event,
+            member_id=event.data.member_id,
+            key="points_earned",
+            facts=_earned_facts(event.data),
+            order=_order_of(event.data),
+        )
+        for event in events
+        if event.data.member_id in known and event.data.wallet == NOTICED_WALLET
+    ]
+    return [*_not_yet(events, known), *await _dispatch(tx, asks, known)]
+
+
+async def points_clawed_back(tx: Transaction, events: Sequence[Event[PointsClawedBack]]) -> Sequence[Outcome]:
+    known = await preferences.recipients(tx, {event.data.member_id for event in events})
+    noticed = [event for event in events if event.data.member_id in known and event.data.wallet == NOTICED_WALLET]
+    await _correct(tx, (_taken_back(event.data) for event in noticed))
+    asks = [
+        Ask(
+            event=event,
+            member_id=event.data.member_id,
+            key="points_clawed_back",
+            facts=_clawed_back_facts(event.data),
+        )
+        for event in noticed
+    ]
+    return [*_not_yet(events, known), *await _dispatch(tx, asks, known)]
+
+
+async def points_repriced(tx: Transaction, events: Sequence[Event[PointsRepriced]]) -> None:
+    """No news for the member, but what is still to be said of that order must be right."""
+    await _correct(
+        tx,
+        (
+            store.NewCorrection(
+                member_id=one.member_id,
+                wallet=one.wallet,
+                sequence=one.sequence,
+                order_source=one.order_source,
+                order_id=one.order_id,
+                clawed_back=0,
+                repriced=one.points,
+                balance=one.balance,
+            )
+            for one in (event.data for event in events)
+            if one.wallet == NOTICED_WALLET
+        ),
+    )
+
+
+async def members_tier_changed(tx: Transaction, events: Sequence[Event[MemberTierChanged]]) -> Sequence[Outcome]:
+    known = await preferences.keep_tiers(tx, [event.data for event in events])
+    settings = await programme(tx)
+    asks = [
+        Ask(event=event, member_id=event.data.member_id, key=key, facts=_tier_facts(event.data, settings))
+        for event in events
+        if event.data.member_id in known and (key := domain.tier_occasion(event.data.direction))
+    ]
+    return [*_not_yet(events, known), *await _dispatch(tx, asks, known)]
+
+
+def _not_yet(events: Sequence[Event[Any]], known: Known) -> list[Outcome]:
+    return [retry(event, "unknown_member") for event in events if event.data.member_id not in known]
+
+
+async def _dispatch(tx: Transaction, asks: Sequence[Ask], known: Known) -> list[Outcome]:
+    """Write one notice per ask and channel, queue the mails, tell what was sent or suppressed."""
+    newsworthy = [ask for ask in asks if ask.key in ("tier_up", "tier_down") or domain.has_something_to_say(ask.facts)]
+    if not newsworthy:
+        return []
+    newsworthy.sort(key=lambda ask: (ask.event.id, ask.event.source))
+    corrections = await corrections_of(tx, [ask.order for ask in newsworthy if ask.order])
+    settings = await programme(tx)
+    desk = _Desk(known, corrections, await templates.shelf(tx), settings)
+    decided = [(ask, desk.decide(ask, channel)) for ask in newsworthy for channel in domain.CHANNELS]
+    new = await store.insert(tx, [notice for _, notice in decided])
+    fresh = [(ask, notice) for ask, notice in decided if notice.notice_id in new]
+    await channels.queue(
+        tx, [(notice.notice_id, notice.member_id) for _, notice in fresh if notice.state == QUEUED], due_at=tx.now
+    )
+    for ask, notice in fresh:
+        if notice.state != QUEUED:
+            _tell(tx, ask, notice)
+    done = {ask.event.id for ask, _ in fresh}
+    return [duplicate(ask.event) for ask in newsworthy if ask.event.id not in done]
+
+
+class _Desk:
+    """Decides one notice after the other from what was loaded for the batch."""
+
+    def __init__(
+        self, known: Known, corrections: Corrections, shelf: templates.Shelf, settings: ProgrammeSettings
+    ) -> None:
+        self._known = known
+        self._corrections = corrections
+        self._shelf = shelf
+        self._programme = settings.name
+        self._zone = settings.time_zone
+        self._zones: dict[str, tzinfo] = {}
+
+    def decide(self, ask: Ask, channel: str) -> store.NewNotice:
+        recipient = self._known[ask.member_id]
+        correction = self._corrections.get(ask.order, UNCORRECTED) if ask.order else UNCORRECTED
+        verdict = domain.judge(ask.key, channel, ask.facts, recipient, correction)
+        choice = self._shelf.find(ask.key, channel, recipient.locale)
+        reason = verdict.reason or ("" if choice else domain.NO_TEMPLATE)
+        subject = text = None
+        if channel == "inbox" and choice and not reason:
+            told = {**verdict.facts, "programme": self._programme}
+            wording = choice.template.fill(words(choice.template, told, zone=self._zone_of(recipient)))
+            subject, text = wording.subject, wording.text
+        event = ask.event
+        return store.NewNotice(
+            notice_id=new_id(),
+            member_id=ask.member_id,
+            template=ask.key,
+            template_id=choice.template_id if choice else None,
+            template_version=choice.template.version if choice else 0,
+            channel=channel,
+            cause_source=event.source,
+            cause_id=event.id,
+            cause_type=event.type,
+            cause_time=event.time,
+            about=event.data.subject(),
+            # An e-mail is judged again when it leaves, from what was said first: corrections must not be applied twice.
+            facts=orjson.dumps(verdict.facts if channel == "inbox" else ask.facts).decode(),
+            subject=subject,
+            text=text,
+            state=SUPPRESSED if reason else SENT if channel == "inbox" else QUEUED,
+            reason=reason,
+            traceparent=event.traceparent,
+        )
+
+    def _zone_of(self, recipient: Recipient) -> tzinfo:
+        if recipient.time_zone not in self._zones:
+            self._zones[recipient.time_zone] = zone_of(recipient.time_zone, self._zone)
+        return self._zones[recipient.time_zone]
+
+
+def _tell(tx: Transaction, ask: Ask, notice: store.NewNotice) -> None:
+    about: dict[str, Any] = {
+        "notice_id": notice.notice_id,
+        "member_id": notice.member_id,
+        "template": notice.template,
+        "template_version": notice.template_version,
+        "channel": notice.channel,
+        "cause_source": notice.cause_source,
+        "cause_id": notice.cause_id,
+        "about": notice.about,
+        "decided_at": tx.now,
+    }
+    if notice.state == SENT:
+        tx.emit(NoticeSent(**about), cause=ask.event)
+    else:
+        tx.emit(NoticeSuppressed(**about, reason=notice.reason), cause=ask.event)
+
+
+async def corrections_of(tx: Transaction, orders: Sequence[store.Order]) -> dict[tuple[UUID, str, str], Correction]:
+    """What was learned of these orders' points since they were earned; orders without corrections are absent."""
+    rows = await store.corrections(tx, orders) if orders else ()
+    return {
+        (row.member_id, row.order_source, row.order_id): Correction(
+            clawed_back=int(row.clawed_back), repriced=int(row.repriced), balance=row.balance
+        )
+        for row in rows
+        if row.wallet == NOTICED_WALLET
+    }
+
+
+async def _correct(tx: Transaction, corrections: Iterable[store.NewCorrection | None]) -> None:
+    known = [correction for correction in corrections if correction is not None]
+    if known:
+        await store.correct(tx, sorted(known, key=lambda one: (one.member_id, one.wallet, one.sequence)))
+
+
+def _order_of(moved: PointsMoved) -> store.Order | None:
+    if moved.order_source is None or moved.order_id is None:
+        return None
+    return (moved.member_id, moved.order_source, moved.order_id)
+
+
+def _taken_back(moved: PointsClawedBack) -> store.NewCorrection | None:
+    if moved.order_source is None or moved.order_id is None:
+        return None
+    return store.NewCorrection(
+        member_id=moved.member_id,
+        wallet=moved.wallet,
+        sequence=moved.sequence,
+        order_source=moved.order_source,
+        order_id=moved.order_id,
+        clawed_back=moved.points,
+        repriced=0,
+        balance=moved.balance,
+    )
+
+
+def _moved_facts(moved: PointsMoved) -> Facts:
+    return {
+        "points": moved.points,
+        "balance": moved.balance,
+        "debt": moved.debt,
+        "order_source": moved.order_source,
+        "order_id": moved.order_id,
+        "occurred_at": moved.occurred_at.isoformat(),
+    }
+
+
+def _earned_facts(earned: PointsEarned) -> Facts:
+    return {
+        **_moved_facts(earned),
+        "amount": earned.basis,
+        "currency": earned.currency,
+        "tier": earned.tier,
+        "expires_at": earned.expires_at.isoformat() if earned.expires_at else None,
+    }
+
+
+def _clawed_back_facts(taken: PointsClawedBack) -> Facts:
+    return {**_moved_facts(taken), "shortfall": taken.shortfall, "return_id": taken.return_id}
+
+
+def _tier_facts(changed: MemberTierChanged, settings: ProgrammeSettings) -> Facts:
+    names = {step.key: step.name or step.key for step in settings.tiers}
+    return {
+        "tier": changed.tier_name or names.get(changed.tier, changed.tier),
+        "tier_key": changed.tier,
+        "previous_tier": names.get(changed.previous_tier, changed.previous_tier),
+        "occurred_at": changed.effective_at.isoformat(),
+        "qualifying_amount": changed.qualifying_amount,
+        "currency": settings.currency,
+        "revision": changed.revision,
+    }

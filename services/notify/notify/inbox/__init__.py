@@ -1,0 +1,1 @@
+"""The member's in-app inbox: notices read and marked as read."""

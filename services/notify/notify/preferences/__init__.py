@@ -1,0 +1,1 @@
+"""What is known of a member here: whether and where they want to hear, and their sealed contact."""

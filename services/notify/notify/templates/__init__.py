@@ -1,0 +1,1 @@
+"""What notices say: versioned texts with placeholders, per occasion, channel and language."""
