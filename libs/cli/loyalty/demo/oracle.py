@@ -2,7 +2,7 @@
 
 Written from the words of the programme and from nothing else, the slow way, and shares no line with the services:
 rolling spend of `window` until and with each purchase; a tier once reached is kept; a return is as if its goods had
-never been bought, from the moment of the return on; a purchase earns by the tier held just before it; fractions are cut.
+never been bought, from the moment of the return on; a purchase earns by the tier held before it; fractions are cut off.
 """
 
 from collections import defaultdict
