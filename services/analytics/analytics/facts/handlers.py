@@ -1,0 +1,169 @@
+"""Purchases and returns become facts, and the days they belong to are counted in the same transaction."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from analytics.calendar.domain import day_of
+from analytics.facts import store
+from analytics.facts.domain import Policy, PurchaseFact, ReturnFact, refusal
+from analytics.spend import handlers as spend
+from analytics.spend.domain import Counted
+from common.events import Contract, Event
+from common.events.programme import ProgrammeSettings
+from common.events.purchases import PurchaseCompleted, PurchaseRefunded
+from common.messaging import Outcome, dead, duplicate
+from common.storage import Transaction
+from common.storage.programme import programme
+
+C = TypeVar("C", bound=Contract)
+Money = TypeVar("Money", PurchaseCompleted, PurchaseRefunded)
+
+SWEEP_LIMIT = 1_000
+
+
+K = TypeVar("K", bound=tuple[Any, ...])
+"""A natural key: its parts compare, so that all workers write rows in one order."""
+
+
+async def purchases_completed(tx: Transaction, events: Sequence[Event[PurchaseCompleted]]) -> Sequence[Outcome]:
+    """Keep each purchase once; waiting returns find their purchase."""
+    settings = await programme(tx)
+    believed, outcomes = _believed(tx, events, settings)
+    zone = ZoneInfo(settings.time_zone)
+
+    async def insert(first: Sequence[Event[PurchaseCompleted]]) -> Collection[store.Key]:
+        kept = [_purchase(event, zone) for event in first]
+        new = await store.insert_purchases(tx, kept, zone=settings.time_zone)
+        fresh = [fact for fact in kept if (fact.source, fact.order_id) in new]
+        if fresh:
+            matched = await store.match_returns(tx, fresh)
+            await spend.count(tx, [*map(_sold, fresh), *matched])
+        return new
+
+    return outcomes + await once(
+        believed,
+        key=lambda event: (event.source, event.data.order_id),
+        insert=insert,
+        known=lambda keys: store.known_purchases(tx, keys),
+        reused="order_id_reused",
+    )
+
+
+async def purchases_refunded(tx: Transaction, events: Sequence[Event[PurchaseRefunded]]) -> Sequence[Outcome]:
+    """Keep each return once. It counts when its purchase is known; else it waits."""
+    settings = await programme(tx)
+    believed, outcomes = _believed(tx, events, settings)
+    zone = ZoneInfo(settings.time_zone)
+
+    async def insert(first: Sequence[Event[PurchaseRefunded]]) -> Collection[store.Key]:
+        new = await store.insert_returns(tx, [_return(event, zone) for event in first], zone=settings.time_zone)
+        await spend.count(tx, [matched for matched in new.values() if matched is not None])
+        return new
+
+    return outcomes + await once(
+        believed,
+        key=lambda event: (event.source, event.data.return_id),
+        insert=insert,
+        known=lambda keys: store.known_returns(tx, keys),
+        reused="return_id_reused",
+    )
+
+
+async def once(
+    events: Sequence[Event[C]],
+    *,
+    key: Callable[[Event[C]], K],
+    insert: Callable[[Sequence[Event[C]]], Awaitable[Collection[K]]],
+    known: Callable[[Sequence[K]], Awaitable[Mapping[K, bytes]]],
+    reused: str,
+) -> list[Outcome]:
+    """Insert the first event of each natural key; the others are duplicates, or dead when they say something else.
+
+    `insert` gets events sorted by key and returns the keys that were new; `known` tells the body hashes of kept keys.
+    """
+    if not events:
+        return []
+    first: dict[K, Event[C]] = {}
+    again = [(one, event) for event in events if first.setdefault(one := key(event), event) is not event]
+    new = await insert([first[one] for one in sorted(first)])
+    hashes = {one: first[one].body_hash for one in new}
+    if len(new) < len(first):
+        old = [one for one in first if one not in hashes]
+        hashes.update(await known(old))
+        again += [(one, first[one]) for one in old]
+    return [
+        duplicate(event)
+        if hashes[one] == event.body_hash
+        else dead(event, reused, f"{event.subject or one} was received before with another body.")
+        for one, event in again
+    ]
+
+
+async def match_waiting(tx: Transaction) -> None:
+    """Job: a return and its purchase written at the same moment by two workers do not see one another."""
+    await spend.count(tx, await store.sweep_returns(tx, limit=SWEEP_LIMIT))
+
+
+async def move_days(tx: Transaction, *, zone: str, limit: int) -> int:
+    """Take up to `limit` facts of each kind to their day in `zone`; returns how many were moved."""
+    purchases, sold = await store.move_purchases(tx, zone=zone, limit=limit)
+    returns, returned = await store.move_returns(tx, zone=zone, limit=limit)
+    await spend.count(tx, [*sold, *returned])
+    return purchases + returns
+
+
+def _believed(
+    tx: Transaction, events: Sequence[Event[Money]], settings: ProgrammeSettings
+) -> tuple[list[Event[Money]], list[Outcome]]:
+    policy = Policy(
+        currency=settings.currency,
+        latest_future_hours=settings.latest_future_hours,
+        earliest_year=settings.earliest_year,
+    )
+    believed: list[Event[Money]] = []
+    outcomes: list[Outcome] = []
+    for event in events:
+        data = event.data
+        refused = refusal(currency=data.currency, occurred_at=data.occurred_at, now=tx.now, policy=policy)
+        if refused is None:
+            believed.append(event)
+        else:
+            outcomes.append(dead(event, refused.reason, refused.message))
+    return believed, outcomes
+
+
+def _purchase(event: Event[PurchaseCompleted], zone: ZoneInfo) -> PurchaseFact:
+    data = event.data
+    return PurchaseFact(
+        source=event.source,
+        order_id=data.order_id,
+        member_id=data.member_id,
+        occurred_at=data.occurred_at,
+        day=day_of(data.occurred_at, zone),
+        amount=data.amount,
+        discount=data.discount,
+        tax=data.tax,
+        delivery=data.delivery,
+        channel=data.channel,
+        shop=data.shop,
+        body_hash=event.body_hash,
+    )
+
+
+def _return(event: Event[PurchaseRefunded], zone: ZoneInfo) -> ReturnFact:
+    data = event.data
+    return ReturnFact(
+        source=event.source,
+        return_id=data.return_id,
+        order_source=data.order_source or event.source,
+        order_id=data.order_id,
+        occurred_at=data.occurred_at,
+        day=day_of(data.occurred_at, zone),
+        amount=data.amount,
+        body_hash=event.body_hash,
+    )
+
+
+def _sold(fact: PurchaseFact) -> Counted:
+    return Counted(day=fact.day, channel=fact.channel, orders=1, gross=fact.amount, discount=fact.discount)
