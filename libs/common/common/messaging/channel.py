@@ -147,10 +147,8 @@ class BatchChannel(aiormq.Channel):
             ContentHeader(properties=properties, body_size=len(message.body)),
         ]
         limit = self.max_content_size
-        if len(message.body) <= limit:
-            frames.append(ContentBody(message.body))
-        else:
-            frames += [ContentBody(message.body[at : at + limit]) for at in range(0, len(message.body), limit)]
+        # An empty body has no frame at all: the broker would close the connection over one.
+        frames += [ContentBody(message.body[at : at + limit]) for at in range(0, len(message.body), limit)]
         return b"".join([marshal(frame, self.number) for frame in frames])
 
     async def _on_confirm_frame(self, frame: ConfirmationFrameType) -> None:
