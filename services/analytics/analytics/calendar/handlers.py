@@ -41,6 +41,12 @@ async def calendar(tx: Transaction) -> tuple[Calendar, ProgrammeSettings, bool]:
     return at, settings, await store.rebuilding(tx) is not None
 
 
+async def snapshot(tx: Transaction) -> tuple[Calendar, ProgrammeSettings, bool]:
+    """`calendar` at the start of a reading transaction, whose statements from then on all see the same state."""
+    await store.snapshot(tx)
+    return await calendar(tx)
+
+
 async def rebuild(tx: Transaction, movers: Sequence[MoveDays]) -> int:
     """Move some facts if a rebuild is on; returns how many. When none is left it is finished."""
     current = await store.rebuilding(tx)

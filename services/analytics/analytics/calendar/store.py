@@ -12,6 +12,8 @@ PROGRESS = "UPDATE rebuilds SET moved = moved + :moved WHERE id = :id"
 
 FINISH = "UPDATE rebuilds SET finished_at = :now WHERE finished_at IS NULL AND requested_at <= :before"
 
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
 
 async def request(tx: Transaction, *, zone: str) -> None:
     """Ask for all facts to be taken to their day in `zone`."""
@@ -31,3 +33,8 @@ async def progress(tx: Transaction, rebuild: int, *, moved: int) -> None:
 async def finish(tx: Transaction, *, settling_seconds: float) -> None:
     """Close rebuilds that were asked for at least `settling_seconds` ago."""
     await tx.execute(FINISH, {"now": tx.now, "before": tx.now - timedelta(seconds=settling_seconds)})
+
+
+async def snapshot(tx: Transaction) -> None:
+    """Let all statements of this transaction see the same state; the first statement of a transaction only."""
+    await tx.execute(SNAPSHOT)

@@ -113,6 +113,16 @@ async def move_days(tx: Transaction, *, zone: str, limit: int) -> int:
     return purchases + returns
 
 
+async def waiting(tx: Transaction) -> tuple[int, int]:
+    """How many returns wait for their purchase, and their amount."""
+    return await store.waiting(tx)
+
+
+async def duplicates(tx: Transaction) -> dict[str, int]:
+    """Events that were ignored because they were known, by type."""
+    return await store.duplicates(tx)
+
+
 def _believed(
     tx: Transaction, events: Sequence[Event[Money]], settings: ProgrammeSettings
 ) -> tuple[list[Event[Money]], list[Outcome]]:

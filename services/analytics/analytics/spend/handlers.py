@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from analytics.calendar.domain import Calendar, Period, Range, range_before
 from analytics.spend import domain, store
@@ -75,6 +75,23 @@ async def trend(tx: Transaction, over: Range, calendar: Calendar, period: Period
         by_month=domain.by_month(days, over, calendar),
         by_weekday=domain.by_weekday(days, over, calendar),
     )
+
+
+async def members(
+    tx: Transaction, over: Range, *, limit: int
+) -> tuple[store.Distribution, Sequence[store.MemberSpend]]:
+    """How spend is spread over members, and the `limit` members with the highest net spend."""
+    return await store.distribution(tx, over), await store.top(tx, over, limit=limit)
+
+
+async def breakdown(tx: Transaction, over: Range, dimension: store.Dimension, *, limit: int) -> Sequence[store.Share]:
+    """The `limit` values of a dimension with the highest gross."""
+    return await store.breakdown(tx, over, dimension, limit=limit)
+
+
+async def everything(tx: Transaction) -> tuple[Amounts, datetime | None]:
+    """The sum of all days, and when the last fact was recorded."""
+    return await store.everything(tx)
 
 
 async def _buyers(tx: Transaction, over: Range, calendar: Calendar, spans: Sequence[Range]) -> dict[date, int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
@@ -184,7 +184,7 @@ async def days(tx: Transaction, over: Range) -> dict[date, Amounts]:
     return {row.day: _amounts(row) for row in rows}
 
 
-async def everything(tx: Transaction) -> tuple[Amounts, Any]:
+async def everything(tx: Transaction) -> tuple[Amounts, datetime | None]:
     """The sum of all days, and when the last fact was recorded."""
     row = await tx.fetch_one(TOTAL)
     assert row is not None
