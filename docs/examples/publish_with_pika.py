@@ -1,6 +1,7 @@
 """Publish one purchase from Python with pika (pip install pika).
 
-RABBITMQ_URL=amqp://demo-shop:…@host:5672/loyalty python publish_with_pika.py ORDER-1 4711 2026-03-01T09:30:00+08:00 12.34 CNY
+RABBITMQ_URL=amqp://demo-shop:…@host:5672/loyalty \\
+    python publish_with_pika.py ORDER-1 4711 2026-03-01T09:30:00+08:00 12.34 CNY
 """
 
 import json
