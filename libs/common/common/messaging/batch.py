@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from common.events.contract import Contract
 from common.events.event import Event
 from common.messaging import envelope
-from common.messaging.channel import Delivery
+from common.messaging.frames import Delivery
 from common.messaging.outcomes import DEAD, DONE, DUPLICATE, RETRY, Outcome
 from common.messaging.rejects import RejectLimit
 from common.messaging.subscriptions import Subscription

@@ -18,7 +18,8 @@ from aiormq.exceptions import AMQPError
 
 from common.messaging import copies, topology
 from common.messaging.batch import Batches, DatabaseDownError, Result
-from common.messaging.channel import BatchChannel, BatchConnection, Delivery, UnconfirmedError
+from common.messaging.channel import BatchChannel, BatchConnection, UnconfirmedError
+from common.messaging.frames import Delivery
 from common.messaging.rejects import RejectLimit, RejectLimitError
 from common.messaging.subscriptions import Subscription
 from common.runtime import logs, metrics, tracing

@@ -6,8 +6,9 @@ from typing import Any
 
 from common.messaging import topology
 from common.messaging.batch import Failure
-from common.messaging.channel import Delivery, Message
+from common.messaging.channel import Message
 from common.messaging.envelope import ATTEMPT
+from common.messaging.frames import Delivery
 from common.messaging.outcomes import RETRY
 
 FIRST_FAILED_AT = "loyalty-first-failed-at"

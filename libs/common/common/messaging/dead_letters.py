@@ -17,7 +17,7 @@ import orjson
 from common.events.contract import Contract
 from common.events.registry import CONTRACTS
 from common.messaging import copies, envelope
-from common.messaging.channel import Delivery
+from common.messaging.frames import Delivery
 from common.storage.outbox import Outgoing
 from common.trace_context import new_traceparent, trace_id_of, valid
 
@@ -141,7 +141,7 @@ def _sentence_of(death: Mapping[str, Any]) -> str:
 
 
 def _text(value: object, most: int) -> str:
-    if isinstance(value, bytes):
+    if isinstance(value, (bytes, bytearray)):
         value = value.decode("utf-8", "replace")
     text = value if isinstance(value, str) else "" if value is None else str(value)
     return text.replace("\x00", "�").encode("utf-8", "replace").decode()[:most]
@@ -170,7 +170,7 @@ def _instant(value: object) -> datetime | None:
 
 def _headers_json(headers: Mapping[str, Any]) -> str:
     def plain(value: object) -> object:
-        if isinstance(value, (bytes, str)):
+        if isinstance(value, (bytes, bytearray, str)):
             return _text(value, MAX_TEXT)
         if isinstance(value, Mapping):
             return {_text(key, 200): plain(inner) for key, inner in value.items()}

@@ -14,8 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from common.messaging import dead_letters_store as store
 from common.messaging import topology
-from common.messaging.channel import BatchChannel, BatchConnection, Delivery
+from common.messaging.channel import BatchChannel, BatchConnection
 from common.messaging.dead_letters import letter_of
+from common.messaging.frames import Delivery
 from common.runtime import logs, metrics
 from common.storage.database import Database
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from common.events.contract import Contract
 from common.events.event import Event, body_hash_of
-from common.messaging.channel import Delivery
+from common.messaging.frames import Delivery
 from common.storage.outbox import Outgoing
 from common.trace_context import new_traceparent, valid
 
