@@ -49,7 +49,7 @@ def up() -> Stack:
     plan = plan_in(PORTS_FILE, running=running)
     stack = describe(plan, secrets, kind="docker", logs=None)
     stack.write(STACK_FILE)
-    _write_environment(plan, secrets)
+    write_environment(plan, secrets)
     with step("build the images"):
         _do("build", reason="An image could not be built.")
     with step("start PostgreSQL, RabbitMQ and the mail sink"):
@@ -108,7 +108,8 @@ def _wait(part: services.Part, stack: Stack) -> None:
         time.sleep(0.3)
 
 
-def _write_environment(plan: Plan, secrets: Secrets) -> None:
+def write_environment(plan: Plan, secrets: Secrets) -> None:
+    """Ports and passwords for docker-compose.yml, for their owner only."""
     ports = ("postgres", "amqp", "management", "prometheus", "mail_smtp", "mail_http")
     told = {
         "COMPOSE_PROJECT_NAME": PROJECT,
