@@ -37,14 +37,15 @@ class Look:
 class Watch:
     """Asks the broker's management API and every worker's metrics."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, http: httpx.Client | None = None) -> None:
         self._stack = stack
-        self._http = httpx.Client(timeout=30, trust_env=False)
+        self._http = http or httpx.Client(timeout=30, trust_env=False)
 
     def close(self) -> None:
         self._http.close()
 
     def look(self) -> Look:
+        """httpx.HTTPError when the broker or a worker does not answer."""
         waiting, handled = self._queues(), {}
         for service, address in self._stack.services.items():
             samples = self._metrics(address.metrics_url)
