@@ -104,7 +104,8 @@ CREATE TABLE attempts (
     notice_id uuid NOT NULL,
     channel text NOT NULL,
     provider text NOT NULL,
-    outcome text NOT NULL CONSTRAINT ck_attempts_outcome CHECK (outcome IN ('sent', 'temporary', 'permanent', 'unknown')),
+    outcome text NOT NULL
+        CONSTRAINT ck_attempts_outcome CHECK (outcome IN ('sent', 'temporary', 'permanent', 'unknown')),
     code integer NOT NULL,
     answer text NOT NULL,
     started_at timestamptz NOT NULL,
@@ -115,12 +116,32 @@ CREATE TABLE attempts (
 CREATE INDEX ix_attempts_notice_id ON attempts (notice_id);
 """
 
+COMMENTS = {
+    "deliveries.lease": "who is sending it now; until due_at",
+    "deliveries.tries": "in this round",
+    "attempts.provider": "host and port of the mail server",
+    "attempts.outcome": "sent, temporary, permanent, unknown",
+    "attempts.code": "answer of the provider, 0 for none",
+    "notices.template_id": "NULL when none was published",
+    "notices.about": "order or other thing it speaks of",
+    "notices.subject": "as shown in the inbox; NULL for e-mail, which holds personal data",
+    "notices.state": "queued, sent, failed, suppressed",
+    "notices.reason": "why it was suppressed or failed",
+    "corrections.sequence": "place in the ledger of the member",
+    "contacts.revision": "of the member; the highest one is kept",
+    "contacts.box": "sealed contact",
+    "contacts.tier": "of the highest tier revision known",
+    "templates.key": "the occasion",
+    "templates.state": "draft, published",
+    "templates.revision": "edits of the draft",
+}
+
 GUARD = """
 CREATE FUNCTION refuse_change_of_published() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF OLD.state = 'published' THEN
-        RAISE EXCEPTION 'version % of template %/%/% is published: % refused', OLD.version, OLD.key, OLD.channel, OLD.locale,
-            TG_OP USING ERRCODE = 'restrict_violation';
+        RAISE EXCEPTION 'version % of template %/%/% is published: % refused',
+            OLD.version, OLD.key, OLD.channel, OLD.locale, TG_OP USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN COALESCE(NEW, OLD);
 END $$
@@ -132,6 +153,8 @@ def upgrade() -> None:
     for statement in TABLES.split(";\n"):
         if statement.strip():
             op.execute(statement)
+    for column, comment in COMMENTS.items():
+        op.execute(f"COMMENT ON COLUMN {column} IS '{comment}'")
     op.execute(GUARD)
     op.execute(
         "CREATE TRIGGER templates_published BEFORE UPDATE OR DELETE ON templates "

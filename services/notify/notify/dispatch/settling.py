@@ -7,13 +7,13 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
+from common.events import Contract, Event
 from common.events.notices import Notice, NoticeFailed, NoticeSent, NoticeSuppressed
 from common.events.programme import ProgrammeSettings
 from common.security.audit import audit
 from common.security.callers import Caller
 from common.storage import Transaction
 from common.storage.programme import programme
-from common.trace_context import current
 from notify.channels import handlers as channels
 from notify.dispatch import domain, store
 from notify.dispatch.domain import FAILED, QUEUED, SENT, UNCORRECTED
@@ -87,11 +87,7 @@ async def settle(tx: Transaction, settled: Sequence[Settled]) -> None:
     for row in await store.settle(tx, sorted(settled, key=lambda one: one.notice_id)) if settled else ():
         event = _event_of(row)
         if event is not None:
-            token = current.set(row.traceparent)  # the trace of the cause goes on, hours later if need be
-            try:
-                tx.emit(event)
-            finally:
-                current.reset(token)
+            tx.emit(event, cause=_cause_of(row))
 
 
 async def resend(tx: Transaction, caller: Caller, notice_id: UUID) -> Row[Any]:
@@ -111,6 +107,19 @@ async def read(tx: Transaction, notice_id: UUID, *, lock: bool = False) -> Row[A
     if row is None:
         raise NoticeUnknownError(notice_id)
     return row
+
+
+def _cause_of(row: Row[Any]) -> Event[Contract]:
+    """What is known of the cause hours later: enough to go on with its trace."""
+    return Event(
+        source=row.cause_source,
+        id=row.cause_id,
+        type=row.cause_type,
+        time=row.cause_time,
+        data=Contract(),
+        body_hash=b"",
+        traceparent=row.traceparent,
+    )
 
 
 def _order_of(row: Row[Any]) -> store.Order | None:

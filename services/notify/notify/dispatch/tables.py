@@ -40,7 +40,7 @@ corrections = Table(
     metadata,
     Column("member_id", Uuid, primary_key=True),
     Column("wallet", Text, primary_key=True),
-    Column("sequence", BigInteger, primary_key=True, comment="place in the member's ledger"),
+    Column("sequence", BigInteger, primary_key=True, comment="place in the ledger of the member"),
     Column("order_source", Text, nullable=False),
     Column("order_id", Text, nullable=False),
     Column("clawed_back", BigInteger, nullable=False),

@@ -9,7 +9,7 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 from notify.templates.placeholders import OCCASIONS
 
@@ -78,7 +78,7 @@ class TemplatePublishedError(Exception):
 class _Marks(string.Template):
     delimiter = "{{"
     flags = re.NOFLAG
-    pattern: Any = r"""
+    pattern: ClassVar[Any] = r"""
         \{\{(?:
             (?P<escaped>\{\{)
           | [ ]*(?P<braced>[a-z][a-z0-9_]*)[ ]*\}\}
