@@ -4,12 +4,13 @@ PostgreSQL's text holds no NUL character and its bigint ends at 2^63 − 1; pyda
 shorter text: `Annotated[Text, Field(max_length=50)]`.
 """
 
+import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from common.events import contract
 from common.events.contract import MAX_BIGINT, MAX_MONEY
-from common.events.contract import Instant as Instant
 
 MAX_PAGE = 200
 
@@ -25,6 +26,16 @@ def storable(text: str) -> str:
     return text
 
 
+def _written_out(value: object) -> object:
+    # pydantic would take 0 and "0.5" for seconds since 1970
+    if isinstance(value, str) and not _DATE_AND_TIME.match(value):
+        raise ValueError("must be a date and a time with its zone, like 2026-01-31T12:00:00+08:00")
+    if isinstance(value, (int, float)):
+        raise ValueError("must be text, like 2026-01-31T12:00:00+08:00")
+    return value
+
+
+_DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:")
 _Storable = AfterValidator(storable)
 _NO_NUL: dict[str, Any] = {"pattern": "^[^\\u0000]*$"}
 
@@ -55,6 +66,12 @@ Currency = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[A-Z]{3}$", "examples": ["CNY"]}),
 ]
 """ISO 4217 alphabetic code."""
+
+
+Instant = Annotated[
+    contract.Instant, BeforeValidator(_written_out), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+"""RFC 3339 date and time with its zone, kept in UTC."""
 
 
 class RequestBody(BaseModel):

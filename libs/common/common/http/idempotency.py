@@ -83,10 +83,10 @@ async def key_of(request: Request, caller: Caller) -> RequestKey | None:
     if request.method not in METHODS or not sent:
         return None
     secret = sent[0].strip()
-    if len(secret) > 2 and secret[0] == secret[-1] == '"':
-        secret = secret[1:-1]  # the draft writes it as a quoted string (RFC 8941), most clients do not
     if len(sent) > 1 or not _VISIBLE.fullmatch(secret):
         raise ProblemError(BAD_KEY)
+    if len(secret) > 2 and secret[0] == secret[-1] == '"':
+        secret = secret[1:-1]  # the draft writes it as a quoted string (RFC 8941), most clients do not
     described = "\n".join([request.method, request.url.path, request.url.query, ""]).encode()
     return RequestKey(
         caller=caller.subject,

@@ -18,7 +18,7 @@ _KEY = {
     "required": False,
     "description": "1 to 255 visible ASCII characters of your choice (a UUID). The same request with the same key is "
     f"done once; the first answer is given again, with `{REPLAYED}: true`.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 
 

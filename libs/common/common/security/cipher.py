@@ -8,8 +8,8 @@ may read the data, and travels as `Sealed.key` for those that do not have it yet
 member and purpose it was made for.
 
 Erasing a member destroys the data key: every box of that member, wherever copied, is noise. What stays is the row
-without a key, so that an event that comes late brings nothing back. Backups: keep those of `data_keys` shorter than the others,
-or rotate the master key after an erasure, since an old copy of the row would open with an old master key.
+without a key, so that an event that comes late brings nothing back. Backups: keep those of `data_keys` for a shorter
+time than the others, or rotate the master key after an erasure: an old copy of the row opens with an old master key.
 """
 
 from collections.abc import Iterable, Mapping

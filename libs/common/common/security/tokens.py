@@ -103,8 +103,8 @@ class TokenVerifier:
         unsafe = set(rules.algorithms) - set(OUTSIDE_ALGORITHMS)
         if unsafe or not rules.algorithms:
             raise ValueError(f"token algorithms {sorted(unsafe)} are not allowed: take some of {OUTSIDE_ALGORITHMS}")
-        self._rules = rules
-        self._keys = keys
+        self.rules = rules
+        self.keys = keys
         self._now = now
         self._registry = _Registry(algorithms=rules.algorithms, strict_check_header=False)
 
@@ -114,7 +114,7 @@ class TokenVerifier:
         if not 1 <= len(subject) <= 200 or "\x00" in subject:
             raise TokenError("malformed", "The token's subject has 1 to 200 characters.")
         roles = self._roles(claims)
-        scope = claims.get("scope") if self._rules.scope_narrows else None
+        scope = claims.get("scope") if self.rules.scope_narrows else None
         return Caller(
             subject=subject,
             kind="client" if claims.get("kind") == "client" else "staff",
@@ -131,7 +131,7 @@ class TokenVerifier:
         except (JoseError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise TokenError("malformed", "This is not a token signed in a way that is accepted here.") from None
         kid = header.get("kid")
-        key = await self._keys.find(kid if isinstance(kid, str) else None)
+        key = await self.keys.find(kid if isinstance(kid, str) else None)
         if key is None:
             raise TokenError("unknown_key", "The token is signed with a key its issuer does not publish.")
         try:
@@ -142,12 +142,12 @@ class TokenVerifier:
         return claims
 
     def _check(self, claims: dict[str, Any]) -> None:
-        issuer = self._rules.issuer.rstrip("/")
+        issuer = self.rules.issuer.rstrip("/")
         rules = jwt.JWTClaimsRegistry(
             now=int(self._now().timestamp()),
             leeway=CLOCK_SKEW_SECONDS,
             iss={"essential": True, "values": [issuer, issuer + "/"]},
-            aud={"essential": True, "value": self._rules.audience},
+            aud={"essential": True, "value": self.rules.audience},
             sub={"essential": True},
             exp={"essential": True},
         )
@@ -162,12 +162,12 @@ class TokenVerifier:
 
     def _roles(self, claims: dict[str, Any]) -> frozenset[str]:
         found: Any = claims
-        for part in self._rules.roles_claim.split("."):
+        for part in self.rules.roles_claim.split("."):
             found = found.get(part) if isinstance(found, dict) else None
         names = [found] if isinstance(found, str) else found if isinstance(found, list) else []
         words = [name for name in names if isinstance(name, str)]
-        if self._rules.role_map:
-            return frozenset(self._rules.role_map[word] for word in words if word in self._rules.role_map)
+        if self.rules.role_map:
+            return frozenset(self.rules.role_map[word] for word in words if word in self.rules.role_map)
         return frozenset(words)
 
 
