@@ -4,7 +4,7 @@
 |---|---|---|
 | admin | runs the platform | everything |
 | operator | runs the programme | everything but staff, clients and the audit log |
-| support | speaks with members | see and change members, reveal their contact data, see points and notices |
+| support | speaks with members | see and change members, reveal their contact data, see points, see and resend notices |
 | analyst | looks at figures | analytics and the programme's settings, no member |
 | auditor | checks | see everything but personal data, verify the ledger, read the audit log; change nothing |
 | publisher | another system's client | hand in purchases, nothing else |
@@ -25,7 +25,7 @@ PERMISSIONS = frozenset(
         "points:read",
         *("rules:read", "rules:write"),
         "ledger:verify",
-        "notices:read",
+        *("notices:read", "notices:write"),
         *("templates:read", "templates:write"),
         "preferences:write",
         "analytics:read",
@@ -39,7 +39,7 @@ _OPERATOR = PERMISSIONS - {"staff:read", "staff:write", "clients:read", "clients
 _SUPPORT = frozenset(
     {
         *("members:read", "members:write", "members:reveal"),
-        *("purchases:read", "points:read", "notices:read", "preferences:write"),
+        *("purchases:read", "points:read", "notices:read", "notices:write", "preferences:write"),
         *("tiers:read", "programme:read", "rules:read", "templates:read"),
     }
 )
