@@ -156,7 +156,7 @@ class TokenVerifier:
         except ExpiredTokenError:
             raise TokenError("expired", "The token has expired: ask for a new one.") from None
         except MissingClaimError as error:
-            raise TokenError("malformed", f"The token lacks a claim: {error.description}") from None
+            raise TokenError("malformed", f"The token lacks the claim {error.claim!r}.") from None
         except InvalidClaimError as error:
             raise _wrong(error) from None
 
