@@ -11,6 +11,7 @@ what the fault tests need; only a crash of the whole machine would lose it.
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -22,15 +23,19 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import asyncpg
 
 from common.storage.migrations import upgrade
+from stack.account import Account, Place
 from stack.management import Management
 from stack.packages import require
 from stack.ports import Ports
 from stack.postgres import Postgres
+from stack.processes import Process
 from stack.provision import BROKER_USERS, provide_broker, provide_database
 from stack.rabbitmq import RabbitMQ, RabbitPorts, greet
 
 PASSWORD = "test"
 """Of every role and broker user on test servers, so that sessions side by side agree."""
+
+_PREFIX = "loyalty-tests-"
 
 RUN = os.environ.setdefault("TEST_RUN_ID", os.urandom(3).hex())
 """Shared by the processes of one session (xdist); part of the name of everything created."""
@@ -113,8 +118,12 @@ def _docker_answers() -> bool:
 
 def _start_private(servers: Servers) -> None:
     require()
-    folder = Path(tempfile.mkdtemp(prefix="loyalty-tests-"))
+    _end_orphans()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     servers.stop.append(lambda: shutil.rmtree(folder, ignore_errors=True))
+    session = Process.of(os.getpid(), log=folder)
+    assert session is not None
+    session.save(folder / "session.json")
     pids, ports = folder / "pids", Ports()
     pids.mkdir()
     broker = postgres = None
@@ -132,6 +141,19 @@ def _start_private(servers: Servers) -> None:
     for server in (postgres, broker):
         if server is not None:
             server.wait()
+
+
+def _end_orphans() -> None:
+    """End the servers of sessions that were killed before they could do it, and remove their folders."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        session = Process.load(folder / "session.json")
+        if session is None or session.alive() or folder.stat().st_uid != os.getuid():
+            continue
+        for file in (folder / "pids").glob("*.json"):
+            if (server := Process.load(file)) is not None:
+                server.stop(number=signal.SIGQUIT, timeout_seconds=5)
+        Place(folder / "postgres", Account.for_postgres()).remove()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def private_postgres(folder: Path, ports: Ports) -> Postgres:
