@@ -160,7 +160,7 @@ async def test_looking_at_a_letter_thirty_times_does_not_lose_it(bench: Bench) -
         async with BatchConnection(bench.vhost.url("points"), name="looks") as connection:
             channel = await connection.channel()
             await channel.consume("points.dlq", prefetch=10)
-            await until(lambda channel=channel: len(channel.buffer))
+            await asyncio.wait_for(channel.arrived.wait(), 20)
     async with draining(bench):
         await until(lambda: _count(bench, 1))
 
@@ -343,7 +343,10 @@ async def test_many_are_counted_first_and_replayed_then(bench: Bench) -> None:
             assert done.changed == changed
         await until(lambda: _effects(bench, 30))
     async with bench.database.transaction() as tx:
-        found = [(row.error_type, row.state, row.count) for row in await dead_letters_store.groups(tx, EVERYTHING)]
+        found = [
+            (row.error_type, row.state, row._mapping["count"])
+            for row in await dead_letters_store.groups(tx, EVERYTHING)
+        ]
         audited = await tx.fetch_value("SELECT count(*) FROM audit_log WHERE action = 'dead_letter.replayed'")
     assert found == [("x", "replayed", 30), ("y", "new", 5)]
     assert audited == 30

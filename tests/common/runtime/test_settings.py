@@ -5,7 +5,10 @@ from pydantic import SecretStr
 
 from common.runtime.settings import ServiceSettings, load
 
-GOOD = {"DATABASE_URL": "postgresql://points:hush@localhost:5432/points", "RABBITMQ_URL": "amqp://points:hush@localhost/"}
+GOOD = {
+    "DATABASE_URL": "postgresql://points:hush@localhost:5432/points",
+    "RABBITMQ_URL": "amqp://points:hush@localhost/",
+}
 
 
 class MailSettings(ServiceSettings):
@@ -22,7 +25,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def refused(settings: type[ServiceSettings], capsys: pytest.CaptureFixture[str], needs: tuple[str, ...] = ()) -> list[str]:
+def refused(
+    settings: type[ServiceSettings], capsys: pytest.CaptureFixture[str], needs: tuple[str, ...] = ()
+) -> list[str]:
     with pytest.raises(SystemExit) as ended:
         load(settings, needs=needs)
     assert ended.value.code == 2
@@ -33,7 +38,12 @@ def test_settings_come_from_unprefixed_variables(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("API_PORT", "8002")
     monkeypatch.setenv("LOG_LEVEL", "WARNING")
     settings = load(ServiceSettings)
-    assert (settings.api_port, settings.log_level, settings.batch_size, settings.prefetch) == (8002, "warning", 500, 1000)
+    assert (settings.api_port, settings.log_level, settings.batch_size, settings.prefetch) == (
+        8002,
+        "warning",
+        500,
+        1000,
+    )
     assert settings.database_url == SecretStr(GOOD["DATABASE_URL"])
 
 
@@ -44,11 +54,17 @@ def test_a_missing_setting_is_one_line_that_names_it(
     assert refused(ServiceSettings, capsys) == ["settings: DATABASE_URL is missing"]
 
 
-def test_each_wrong_setting_has_its_own_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_wrong_setting_has_its_own_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("API_PORT", "eighty")
     monkeypatch.setenv("LOG_LEVEL", "loud")
     lines = refused(MailSettings, capsys)
-    assert [line.split(" is ")[0] for line in lines] == ["settings: API_PORT", "settings: LOG_LEVEL", "settings: SMTP_HOST"]
+    assert [line.split(" is ")[0] for line in lines] == [
+        "settings: API_PORT",
+        "settings: LOG_LEVEL",
+        "settings: SMTP_HOST",
+    ]
 
 
 def test_a_wrong_address_is_refused_without_showing_its_password(

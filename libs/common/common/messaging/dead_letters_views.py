@@ -139,7 +139,7 @@ def letter_of(letter: Stored, *, reveal: bool) -> Letter:
         body=shown,
         body_edited=edited,
         body_base64=None if raw is None else base64.b64encode(raw).decode(),
-        body_hex=None if raw is None else raw[:MAX_PREVIEW_BYTES].hex(" ", 4),
+        body_hex=None if raw is None else raw[:MAX_PREVIEW_BYTES].hex(" "),
     )
 
 
