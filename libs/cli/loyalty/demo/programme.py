@@ -33,6 +33,17 @@ SETTINGS: dict[str, Any] = {
 """What differs from the defaults, by the names of `ProgrammeSettings`."""
 
 
+def rule() -> dict[str, Any]:
+    """The earning rule as points wants it: 1 point per 1.00, times the tier's multiplier."""
+    return {
+        "points": POINTS,
+        "per_minor_units": PER_MINOR_UNITS,
+        "multipliers": {key: multiplier for key, _, _, multiplier in TIERS},
+        "wallet": "points",
+        "effective_from": RULE_FROM,
+    }
+
+
 def window() -> timedelta:
     return timedelta(days=WINDOW_DAYS)
 
