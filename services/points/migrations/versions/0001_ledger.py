@@ -218,12 +218,76 @@ CHECKS = (
     "CREATE INDEX ix_ledger_checks_wallet_checked_at ON ledger_checks (wallet, checked_at)",
 )
 
+# How rows travel into the database. A type is never altered: another shape of row is another type.
+ROWS = (
+    "CREATE TYPE order_key AS (source text, order_id text)",
+    """
+    CREATE TYPE transfer_row AS (
+        member_id uuid, wallet text, sequence bigint, from_account text, to_account text, points bigint, balance bigint,
+        debt bigint, kind text, order_source text, order_id text, reference text, occurred_at timestamptz,
+        recorded_at timestamptz, previous_hash bytea, hash bytea
+    )
+    """,
+    """
+    CREATE TYPE lot_row AS (
+        member_id uuid, wallet text, sequence bigint, points bigint, remaining bigint, earned_at timestamptz,
+        expires_at timestamptz, order_source text, order_id text
+    )
+    """,
+    """
+    CREATE TYPE wallet_row AS (
+        member_id uuid, wallet text, sequence bigint, head bytea, balance bigint, debt bigint,
+        earliest_expiry timestamptz
+    )
+    """,
+    """
+    CREATE TYPE accrual_row AS (
+        source text, order_id text, member_id uuid, wallet text, currency text, basis bigint, rule text,
+        rule_version integer, rate_points bigint, rate_per bigint, tier text, multiplier text, rounding text,
+        earned bigint, returned bigint, taken_back bigint, occurred_at timestamptz, recorded_at timestamptz,
+        expires_at timestamptz, body_hash bytea
+    )
+    """,
+)
+
+COMMENTS = {
+    "members.revision": "of the member; 0 while only its tier is known",
+    "members.tier_revision": "of the tier history; 0 while there is none",
+    "wallets.sequence": "of the newest transfer",
+    "wallets.head": "hash of the newest transfer",
+    "wallets.balance": "sum of the lots' remainders",
+    "transfers.balance": "of the member's wallet afterwards",
+    "transfers.debt": "of the member afterwards",
+    "transfers.reference": "a return's id, or empty",
+    "lots.sequence": "of the credit that opened it",
+    "lot_consumptions.sequence": "of the debit",
+    "earning_rules.multipliers": "decimal numbers as text, by tier",
+    "accruals.basis": "minor units",
+    "accruals.rate_per": "minor units",
+    "accruals.returned": "minor units",
+    "repricings.points": "signed change of the net",
+    "returns.member_id": "known once its purchase is",
+    "returns.amount": "minor units",
+    "returns.points": "taken back, shortfall included",
+    "wallet_checks.sequence": "of the last transfer that was folded",
+    "wallet_checks.balance": "folded from transfers",
+    "wallet_checks.debt": "folded from transfers",
+    "ledger_checks.complete": "every transfer was read again",
+    "ledger_checks.balance": "of all wallets",
+    "ledger_checks.lots": "remainders of all lots",
+    "ledger_checks.issued": "less what repricing took",
+    "ledger_checks.difference": "sum over all accounts: 0",
+}
+
 APPEND_ONLY = ("transfers", "lot_consumptions", "earning_rules", "repricings")
 
 
 def upgrade() -> None:
     framework.create(op)
-    for statement in (FACTS, *LEDGER, *EARNING, *RETURNS, *CHECKS):
+    for statement in (FACTS, *LEDGER, *EARNING, *RETURNS, *CHECKS, *ROWS):
         op.execute(statement)
+    for column, comment in COMMENTS.items():
+        quoted = comment.replace("'", "''")
+        op.execute(f"COMMENT ON COLUMN {column} IS '{quoted}'")
     for table in APPEND_ONLY:
         framework.append_only(op, table)

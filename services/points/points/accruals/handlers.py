@@ -37,3 +37,22 @@ async def change(tx: Transaction, accruals: Sequence[Accrual]) -> None:
 async def add_repricings(tx: Transaction, repricings: Sequence[Repricing]) -> None:
     if repricings:
         await store.add_repricings(tx, repricings)
+
+
+async def repricings(tx: Transaction, key: Key) -> list[Repricing]:
+    return await store.repricings(tx, key)
+
+
+async def page(
+    tx: Transaction,
+    member_id: UUID,
+    *,
+    occurred_from: datetime,
+    occurred_until: datetime,
+    before: tuple[datetime, str, str],
+    limit: int,
+) -> list[Accrual]:
+    """A member's purchases, the latest first."""
+    return await store.page(
+        tx, member_id, occurred_from=occurred_from, occurred_until=occurred_until, before=before, limit=limit
+    )

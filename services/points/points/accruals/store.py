@@ -16,12 +16,12 @@ _FIELDS = """
 """
 _HASHES = """
     SELECT source, order_id, body_hash
-    FROM unnest(CAST(:source AS text[]), CAST(:order_id AS text[])) AS asked(source, order_id)
+    FROM unnest(CAST(:keys AS order_key[])) AS asked
     JOIN accruals USING (source, order_id)
 """
 _BY_KEYS = f"""
     SELECT {_FIELDS}
-    FROM unnest(CAST(:source AS text[]), CAST(:order_id AS text[])) AS asked(source, order_id)
+    FROM unnest(CAST(:keys AS order_key[])) AS asked
     JOIN accruals USING (source, order_id)
 """
 _AFTER = f"""
@@ -31,14 +31,7 @@ _AFTER = f"""
     ORDER BY accruals.member_id, occurred_at, source, order_id
 """
 _ADD = f"""
-    INSERT INTO accruals ({_FIELDS})
-    SELECT * FROM unnest(
-        CAST(:source AS text[]), CAST(:order_id AS text[]), CAST(:member_id AS uuid[]), CAST(:wallet AS text[]),
-        CAST(:currency AS text[]), CAST(:basis AS bigint[]), CAST(:rule AS text[]), CAST(:rule_version AS integer[]),
-        CAST(:rate_points AS bigint[]), CAST(:rate_per AS bigint[]), CAST(:tier AS text[]), CAST(:multiplier AS text[]),
-        CAST(:rounding AS text[]), CAST(:earned AS bigint[]), CAST(:returned AS bigint[]),
-        CAST(:taken_back AS bigint[]), CAST(:occurred_at AS timestamptz[]), CAST(:recorded_at AS timestamptz[]),
-        CAST(:expires_at AS timestamptz[]), CAST(:body_hash AS bytea[]))
+    INSERT INTO accruals ({_FIELDS}) SELECT * FROM unnest(CAST(:rows AS accrual_row[]))
 """
 _CHANGE = """
     UPDATE accruals SET tier = changed.tier, multiplier = changed.multiplier, earned = changed.earned,
@@ -73,19 +66,14 @@ _REPRICINGS = """
 """
 
 
-def _keys(keys: Iterable[Key]) -> dict[str, list[str]]:
-    pairs = list(keys)
-    return {"source": [source for source, _ in pairs], "order_id": [order_id for _, order_id in pairs]}
-
-
 async def body_hashes(tx: Transaction, keys: Iterable[Key]) -> dict[Key, bytes]:
     """Of those purchases that are known."""
-    rows: Sequence[Any] = await tx.fetch_all(_HASHES, _keys(keys))
+    rows: Sequence[Any] = await tx.fetch_all(_HASHES, {"keys": list(keys)})
     return {(source, order_id): body_hash for source, order_id, body_hash in rows}
 
 
 async def by_keys(tx: Transaction, keys: Iterable[Key]) -> dict[Key, Accrual]:
-    rows: Sequence[Any] = await tx.fetch_all(_BY_KEYS, _keys(keys))
+    rows: Sequence[Any] = await tx.fetch_all(_BY_KEYS, {"keys": list(keys)})
     return {accrual.key: accrual for accrual in (Accrual._make(row) for row in rows)}
 
 
@@ -99,7 +87,7 @@ async def after(tx: Transaction, since: Sequence[tuple[UUID, datetime]]) -> list
 
 
 async def add(tx: Transaction, accruals: Sequence[Accrual]) -> None:
-    await tx.execute(_ADD, columns(Accrual._fields, _sorted(accruals)))
+    await tx.execute(_ADD, {"rows": _sorted(accruals)})
 
 
 async def change(tx: Transaction, accruals: Sequence[Accrual]) -> None:

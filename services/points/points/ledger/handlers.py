@@ -1,14 +1,24 @@
 """Wallets locked in the members' order, moved by the domain, saved whole."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
+
 from common.storage import Transaction
+from points.errors import MemberUnknownError
 from points.ledger import domain, store
-from points.ledger.domain import Wallet
+from points.ledger.domain import Break, Transfer, Wallet
 
 FIRST_WALLET = "points"
 """Every member has it from the beginning; its row is what transactions lock to take turns on a member."""
+
+CHAIN_PART = 5_000
+"""Transfers that are held in memory at a time while a chain is verified."""
+MAX_SEQUENCE = 2**63 - 1
 
 
 class Wallets:
@@ -59,3 +69,58 @@ async def save(tx: Transaction, wallets: Wallets) -> None:
     moved = [wallet for wallet in wallets.all() if wallet.transfers]
     if moved:
         await store.save(tx, moved)
+
+
+async def wallets_of(tx: Transaction, member_id: UUID) -> Sequence[Row[Any]]:
+    """`wallet, sequence, head, balance, debt` of each wallet. Raises MemberUnknownError."""
+    wallets = await store.wallets_of(tx, member_id)
+    if not wallets:
+        raise MemberUnknownError(member_id)
+    return wallets
+
+
+async def balances(tx: Transaction, member_id: UUID, *, soon: datetime) -> Sequence[Row[Any]]:
+    """`wallet, balance, debt, expired, expiring, next_expiry` now, of each wallet. Raises MemberUnknownError."""
+    rows = await store.balances(tx, member_id, now=tx.now, soon=soon)
+    if not rows:
+        raise MemberUnknownError(member_id)
+    return rows
+
+
+async def balances_as_of(
+    tx: Transaction, member_id: UUID, *, occurred_at: datetime, recorded_at: datetime
+) -> Sequence[Row[Any]]:
+    """`wallet, balance, debt, expired`: what we knew at `recorded_at` of `occurred_at`. Raises MemberUnknownError."""
+    await wallets_of(tx, member_id)
+    return await store.balances_as_of(tx, member_id, occurred_at=occurred_at, recorded_at=recorded_at)
+
+
+async def newest(tx: Transaction, member_id: UUID, wallet: str, *, before: int | None, limit: int) -> list[Transfer]:
+    """Transfers below the sequence `before`, the newest first. Raises MemberUnknownError."""
+    await wallets_of(tx, member_id)
+    return await store.newest(tx, member_id, wallet, before=before or MAX_SEQUENCE, limit=limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """The chain of one wallet: `head` in hexadecimal is its receipt."""
+
+    wallet: str
+    transfers: int
+    head: str
+    breaks: Sequence[Break]
+
+
+async def verify(tx: Transaction, member_id: UUID) -> list[Verified]:
+    """Read all chains of the member again, from the first transfer on. Raises MemberUnknownError."""
+    return [await _verify(tx, member_id, row) for row in await wallets_of(tx, member_id)]
+
+
+async def _verify(tx: Transaction, member_id: UUID, row: Any) -> Verified:
+    sequence, head, found = 0, domain.GENESIS, list[Break]()
+    while part := await store.transfers_of(tx, member_id, row.wallet, after=sequence, limit=CHAIN_PART):
+        found += domain.breaks(part, sequence=sequence, head=head)
+        sequence, head = part[-1].sequence, part[-1].hash
+    if (sequence, head) != (row.sequence, row.head):
+        found.append(Break(wallet=row.wallet, sequence=row.sequence, problem="is not where the chain ends"))
+    return Verified(wallet=row.wallet, transfers=sequence, head=row.head.hex(), breaks=found)

@@ -1,4 +1,8 @@
-"""All SQL of the ledger. Whole batches, one statement per table, rows sorted by key."""
+"""All SQL of the ledger. Whole batches, one statement per table, rows sorted by key.
+
+Rows travel as one array of a row type (`transfer_row` …, made by the migration), not as one array per column: the
+driver looks at every element of an array, and a row is one element. That halves the client's work.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -30,19 +34,11 @@ _OPEN_LOTS = """
 _ADD_TRANSFERS = """
     INSERT INTO transfers (member_id, wallet, sequence, from_account, to_account, points, balance, debt, kind,
         order_source, order_id, reference, occurred_at, recorded_at, previous_hash, hash)
-    SELECT * FROM unnest(
-        CAST(:member_id AS uuid[]), CAST(:wallet AS text[]), CAST(:sequence AS bigint[]), CAST(:from_account AS text[]),
-        CAST(:to_account AS text[]), CAST(:points AS bigint[]), CAST(:balance AS bigint[]), CAST(:debt AS bigint[]),
-        CAST(:kind AS text[]), CAST(:order_source AS text[]), CAST(:order_id AS text[]), CAST(:reference AS text[]),
-        CAST(:occurred_at AS timestamptz[]), CAST(:recorded_at AS timestamptz[]), CAST(:previous_hash AS bytea[]),
-        CAST(:hash AS bytea[]))
+    SELECT * FROM unnest(CAST(:rows AS transfer_row[]))
 """
 _ADD_LOTS = """
     INSERT INTO lots (member_id, wallet, sequence, points, remaining, earned_at, expires_at, order_source, order_id)
-    SELECT * FROM unnest(
-        CAST(:member_id AS uuid[]), CAST(:wallet AS text[]), CAST(:sequence AS bigint[]), CAST(:points AS bigint[]),
-        CAST(:remaining AS bigint[]), CAST(:earned_at AS timestamptz[]), CAST(:expires_at AS timestamptz[]),
-        CAST(:order_source AS text[]), CAST(:order_id AS text[]))
+    SELECT * FROM unnest(CAST(:rows AS lot_row[]))
 """
 _SET_LOTS = """
     UPDATE lots SET remaining = moved.remaining
@@ -56,18 +52,15 @@ _ADD_CONSUMPTIONS = """
         CAST(:member_id AS uuid[]), CAST(:wallet AS text[]), CAST(:sequence AS bigint[]),
         CAST(:lot_sequence AS bigint[]), CAST(:points AS bigint[]))
 """
-_COLUMNS = """
-    unnest(CAST(:member_id AS uuid[]), CAST(:wallet AS text[]), CAST(:sequence AS bigint[]), CAST(:head AS bytea[]),
-        CAST(:balance AS bigint[]), CAST(:debt AS bigint[]), CAST(:earliest_expiry AS timestamptz[]))
-"""
-_SET_WALLETS = f"""
+_SET_WALLETS = """
     UPDATE wallets SET sequence = moved.sequence, head = moved.head, balance = moved.balance, debt = moved.debt,
         earliest_expiry = moved.earliest_expiry
-    FROM {_COLUMNS} AS moved(member_id, wallet, sequence, head, balance, debt, earliest_expiry)
+    FROM unnest(CAST(:rows AS wallet_row[])) AS moved
     WHERE wallets.member_id = moved.member_id AND wallets.wallet = moved.wallet
 """
-_ADD_WALLETS = f"""
-    INSERT INTO wallets (member_id, wallet, sequence, head, balance, debt, earliest_expiry) SELECT * FROM {_COLUMNS}
+_ADD_WALLETS = """
+    INSERT INTO wallets (member_id, wallet, sequence, head, balance, debt, earliest_expiry)
+    SELECT * FROM unnest(CAST(:rows AS wallet_row[]))
 """
 
 
@@ -101,43 +94,35 @@ async def save(tx: Transaction, moved: Sequence[Wallet]) -> None:
     """Write down all that moved in these wallets, which the caller holds locked."""
     await _save_wallets(tx, _SET_WALLETS, [wallet for wallet in moved if not wallet.is_new])
     await _save_wallets(tx, _ADD_WALLETS, [wallet for wallet in moved if wallet.is_new])
-    transfers = [transfer for wallet in moved for transfer in wallet.transfers]
-    await tx.execute(_ADD_TRANSFERS, columns(Transfer._fields, transfers))
-    opened = [(wallet, lot) for wallet in moved for lot in wallet.opened]
-    if opened:
-        await tx.execute(
-            _ADD_LOTS,
-            {
-                "member_id": [wallet.member_id for wallet, _ in opened],
-                "wallet": [wallet.name for wallet, _ in opened],
-                "sequence": [lot.sequence for _, lot in opened],
-                "points": [lot.points for _, lot in opened],
-                "remaining": [lot.remaining for _, lot in opened],
-                "earned_at": [lot.earned_at for _, lot in opened],
-                "expires_at": [lot.expires_at for _, lot in opened],
-                "order_source": [lot.order_source for _, lot in opened],
-                "order_id": [lot.order_id for _, lot in opened],
-            },
+    await tx.execute(_ADD_TRANSFERS, {"rows": [transfer for wallet in moved for transfer in wallet.transfers]})
+    opened = [
+        (
+            wallet.member_id,
+            wallet.name,
+            lot.sequence,
+            lot.points,
+            lot.remaining,
+            lot.earned_at,
+            lot.expires_at,
+            lot.order_source,
+            lot.order_id,
         )
+        for wallet in moved
+        for lot in wallet.opened
+    ]
+    if opened:
+        await tx.execute(_ADD_LOTS, {"rows": opened})
     consuming = [wallet for wallet in moved if wallet.consumptions]
     if consuming:
         await _save_consumptions(tx, consuming)
 
 
 async def _save_wallets(tx: Transaction, sql: str, wallets: Sequence[Wallet]) -> None:
-    if wallets:
-        await tx.execute(
-            sql,
-            {
-                "member_id": [wallet.member_id for wallet in wallets],
-                "wallet": [wallet.name for wallet in wallets],
-                "sequence": [wallet.sequence for wallet in wallets],
-                "head": [wallet.head for wallet in wallets],
-                "balance": [wallet.balance for wallet in wallets],
-                "debt": [wallet.debt for wallet in wallets],
-                "earliest_expiry": [wallet.earliest_expiry for wallet in wallets],
-            },
-        )
+    rows = [
+        (one.member_id, one.name, one.sequence, one.head, one.balance, one.debt, one.earliest_expiry) for one in wallets
+    ]
+    if rows:
+        await tx.execute(sql, {"rows": rows})
 
 
 async def _save_consumptions(tx: Transaction, wallets: Sequence[Wallet]) -> None:
@@ -163,6 +148,12 @@ _TRANSFERS = """
         reference, occurred_at, recorded_at, previous_hash, hash
     FROM transfers WHERE member_id = :member_id AND wallet = :wallet AND sequence > :after
     ORDER BY sequence LIMIT :limit
+"""
+_NEWEST = """
+    SELECT member_id, wallet, sequence, from_account, to_account, points, balance, debt, kind, order_source, order_id,
+        reference, occurred_at, recorded_at, previous_hash, hash
+    FROM transfers WHERE member_id = :member_id AND wallet = :wallet AND sequence < :before
+    ORDER BY sequence DESC LIMIT :limit
 """
 _WALLETS = "SELECT wallet, sequence, head, balance, debt FROM wallets WHERE member_id = :member_id ORDER BY wallet"
 _BALANCES = """
@@ -208,6 +199,14 @@ async def transfers_of(tx: Transaction, member_id: UUID, wallet: str, *, after: 
     """Transfers of one wallet after a sequence, in order."""
     rows: Sequence[Any] = await tx.fetch_all(
         _TRANSFERS, {"member_id": member_id, "wallet": wallet, "after": after, "limit": limit}
+    )
+    return [Transfer._make(row) for row in rows]
+
+
+async def newest(tx: Transaction, member_id: UUID, wallet: str, *, before: int, limit: int) -> list[Transfer]:
+    """Transfers of one wallet below a sequence, the newest first."""
+    rows: Sequence[Any] = await tx.fetch_all(
+        _NEWEST, {"member_id": member_id, "wallet": wallet, "before": before, "limit": limit}
     )
     return [Transfer._make(row) for row in rows]
 

@@ -185,3 +185,13 @@ def _tell(tx: Transaction, settled: Settled, wallet: Wallet, policy: str, cause:
             ),
             cause=cause,
         )
+
+
+async def of_order(tx: Transaction, order: Key) -> list[Return]:
+    """All returns of one purchase, as they happened."""
+    return await store.of_order(tx, order)
+
+
+async def open_returns(tx: Transaction, state: str, *, after: tuple[datetime, str, str], limit: int) -> list[Return]:
+    """Returns that wait, are in review, or were refused; the oldest first."""
+    return await store.open_returns(tx, state, after=after, limit=limit)

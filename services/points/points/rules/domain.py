@@ -12,7 +12,7 @@ PURCHASE_RATE = "purchase_rate"
 MAX_POINTS = 1_000_000
 MAX_MINOR_UNITS = 1_000_000_000
 MAX_TIERS = 100
-_DECIMAL = re.compile(r"(\d{1,3})(?:\.(\d{1,4}))?", re.ASCII)
+_DECIMAL = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,4}))?")
 
 
 class MultiplierError(ValueError):

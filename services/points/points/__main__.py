@@ -1,0 +1,20 @@
+"""python -m points api | worker | migrate"""
+
+from common.runtime.service import Service, run
+from points.api import ROUTERS
+from points.consumer import SUBSCRIPTIONS
+from points.jobs import SCHEDULE
+from points.problems import PROBLEMS
+from points.settings import Settings
+
+SERVICE = Service(
+    name="points",
+    settings=Settings,
+    subscriptions=SUBSCRIPTIONS,
+    schedule=SCHEDULE,
+    routers=ROUTERS,
+    problems=PROBLEMS,
+)
+
+if __name__ == "__main__":
+    run(SERVICE)

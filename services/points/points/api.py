@@ -1,0 +1,9 @@
+"""The HTTP doors of all subjects."""
+
+from points.checks.api import router as checks
+from points.ledger.api import router as ledger
+from points.returns.api import router as returns
+from points.rules.api import router as rules
+from points.statement.api import router as statement
+
+ROUTERS = [ledger, statement, returns, rules, checks]

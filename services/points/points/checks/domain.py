@@ -1,0 +1,100 @@
+"""Does the ledger hold? Balances, debts, lots and the programme's accounts say the same, per type of wallet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from points.ledger.domain import CLAWBACK, DEBT, ISSUE, WALLET, WRITE_OFF
+
+MAX_PROBLEMS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """How many points went from one account to another, in how many transfers."""
+
+    from_account: str
+    to_account: str
+    kind: str
+    transfers: int
+    points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What the tables that are kept up to date say of one type of wallet."""
+
+    balance: int
+    debt: int
+    lots: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A member's wallet that does not agree with its transfers: what is written, and what they add up to."""
+
+    member_id: UUID
+    what: str
+    written: int
+    folded: int
+
+    def facts(self) -> dict[str, str | int]:
+        return {
+            "member_id": str(self.member_id),
+            "what": self.what,
+            "written": self.written,
+            "folded": self.folded,
+            "difference": self.written - self.folded,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a check found for one type of wallet. `difference` is the sum over all accounts: 0 if the ledger holds."""
+
+    wallet: str
+    transfers: int
+    balance: int
+    debt: int
+    lots: int
+    issued: int
+    clawed_back: int
+    written_off: int
+    difference: int
+    problems: Sequence[Mapping[str, str | int]]
+
+    @property
+    def holds(self) -> bool:
+        return self.difference == 0 and not self.problems
+
+
+def net_of(movements: Sequence[Movement], account: str) -> int:
+    """What an account holds: what went in, less what went out."""
+    into = sum(one.points for one in movements if one.to_account == account)
+    return into - sum(one.points for one in movements if one.from_account == account)
+
+
+def judge(wallet: str, movements: Sequence[Movement], stored: Stored, differences: Sequence[Difference]) -> Finding:
+    """The members' side as it is stored against the programme's side folded from transfers."""
+    programme = {account: net_of(movements, account) for account in (ISSUE, CLAWBACK, WRITE_OFF)}
+    problems = [one.facts() for one in differences[:MAX_PROBLEMS]]
+    folded = {WALLET: net_of(movements, WALLET), DEBT: -net_of(movements, DEBT)}
+    for what, written, added_up in (
+        ("sum of balances", stored.balance, folded[WALLET]),
+        ("sum of debts", stored.debt, folded[DEBT]),
+        ("sum of lots", stored.lots, stored.balance),
+    ):
+        if written != added_up:
+            problems.append({"what": what, "written": written, "folded": added_up, "difference": written - added_up})
+    return Finding(
+        wallet=wallet,
+        transfers=sum(one.transfers for one in movements),
+        balance=stored.balance,
+        debt=stored.debt,
+        lots=stored.lots,
+        issued=-programme[ISSUE],
+        clawed_back=programme[CLAWBACK],
+        written_off=-programme[WRITE_OFF],
+        difference=stored.balance - stored.debt + sum(programme.values()),
+        problems=problems,
+    )

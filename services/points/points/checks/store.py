@@ -1,0 +1,202 @@
+"""All SQL of the ledger's checks. A wallet is folded from where the last check stopped, all in one snapshot."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from common.storage import Transaction
+from points.checks.domain import Difference, Finding, Movement, Stored
+
+_MOVED = """
+    moved AS MATERIALIZED (
+        SELECT member_id, wallet, wallets.sequence, wallets.balance, wallets.debt,
+            COALESCE(checked.sequence, 0) AS checked, COALESCE(checked.balance, 0) AS checked_balance,
+            COALESCE(checked.debt, 0) AS checked_debt
+        FROM wallets LEFT JOIN wallet_checks AS checked USING (member_id, wallet)
+        WHERE wallets.sequence <> COALESCE(checked.sequence, 0)
+            OR wallets.balance <> COALESCE(checked.balance, 0) OR wallets.debt <> COALESCE(checked.debt, 0)
+    ), tail AS MATERIALIZED (
+        SELECT transfers.member_id, transfers.wallet, transfers.sequence, from_account, to_account, kind, points
+        FROM moved JOIN transfers ON transfers.member_id = moved.member_id AND transfers.wallet = moved.wallet
+            AND transfers.sequence > moved.checked
+    ), folded AS (
+        SELECT member_id, wallet, count(*) AS transfers, max(sequence) AS last,
+            COALESCE(sum(points) FILTER (WHERE to_account = 'wallet'), 0)
+                - COALESCE(sum(points) FILTER (WHERE from_account = 'wallet'), 0) AS balance,
+            COALESCE(sum(points) FILTER (WHERE from_account = 'debt'), 0)
+                - COALESCE(sum(points) FILTER (WHERE to_account = 'debt'), 0) AS debt
+        FROM tail GROUP BY member_id, wallet
+    ), checked AS (
+        SELECT member_id, moved.wallet, moved.sequence, moved.balance, moved.debt,
+            moved.checked + COALESCE(folded.transfers, 0) AS transfers,
+            GREATEST(moved.checked, folded.last) AS last,
+            checked_balance + COALESCE(folded.balance, 0) AS folded_balance,
+            checked_debt + COALESCE(folded.debt, 0) AS folded_debt
+        FROM moved LEFT JOIN folded USING (member_id, wallet)
+    )
+"""
+_KEEP_FOLDED = """
+    kept AS (
+        INSERT INTO wallet_checks (member_id, wallet, sequence, balance, debt)
+        SELECT member_id, wallet, last, folded_balance, folded_debt FROM checked
+        ON CONFLICT (member_id, wallet) DO UPDATE
+            SET sequence = excluded.sequence, balance = excluded.balance, debt = excluded.debt
+    ), added AS (
+        INSERT INTO account_totals (wallet, from_account, to_account, kind, transfers, points)
+        SELECT wallet, from_account, to_account, kind, count(*), sum(points) FROM tail
+        GROUP BY wallet, from_account, to_account, kind
+        ON CONFLICT (wallet, from_account, to_account, kind) DO UPDATE SET
+            transfers = account_totals.transfers + excluded.transfers, points = account_totals.points + excluded.points
+    )
+"""
+_SEEN = """
+    lot_sums AS (
+        SELECT lots.member_id, lots.wallet, sum(remaining) AS remaining
+        FROM moved JOIN lots ON lots.member_id = moved.member_id AND lots.wallet = moved.wallet
+        GROUP BY lots.member_id, lots.wallet
+    ), wrong AS (
+        SELECT member_id, checked.wallet, problem.*
+        FROM checked LEFT JOIN lot_sums USING (member_id, wallet), LATERAL (VALUES
+            ('balance', checked.balance, folded_balance),
+            ('debt', checked.debt, folded_debt),
+            ('lots', COALESCE(lot_sums.remaining, 0), folded_balance),
+            ('newest transfer', checked.sequence, last),
+            ('number of transfers', checked.sequence, checked.transfers)
+        ) AS problem(what, written, folded)
+        WHERE written <> folded
+        ORDER BY member_id, what LIMIT :limit
+    ), movements AS (
+        SELECT wallet, from_account, to_account, kind, sum(transfers) AS transfers, sum(points) AS points
+        FROM (
+            SELECT wallet, from_account, to_account, kind, transfers, points FROM account_totals
+            UNION ALL
+            SELECT wallet, from_account, to_account, kind, count(*), sum(points) FROM tail
+            GROUP BY wallet, from_account, to_account, kind
+        ) AS both_parts GROUP BY wallet, from_account, to_account, kind
+    ), stored AS (
+        SELECT wallet, sum(balance) AS balance, sum(debt) AS debt FROM wallets GROUP BY wallet
+    ), lots_now AS (
+        SELECT wallet, sum(remaining) AS lots FROM lots WHERE CAST(:with_lots AS boolean) GROUP BY wallet
+    )
+    SELECT 'stored' AS part, wallet, NULL AS from_account, NULL AS to_account, NULL AS kind, NULL AS member_id,
+        balance AS first, debt AS second,
+        COALESCE(lots, CASE WHEN CAST(:with_lots AS boolean) THEN 0 ELSE balance END) AS third
+        FROM stored LEFT JOIN lots_now USING (wallet)
+    UNION ALL
+    SELECT 'movement', wallet, from_account, to_account, kind, NULL, transfers, points, NULL FROM movements
+    UNION ALL
+    SELECT 'wrong', wallet, what, NULL, NULL, member_id, written, folded, NULL FROM wrong
+"""
+_LOOK = f"WITH {_MOVED}, {_SEEN}"
+_ADVANCE = f"WITH {_MOVED}, {_KEEP_FOLDED}, {_SEEN}"
+_FORGET = ("DELETE FROM wallet_checks", "DELETE FROM account_totals")
+_NO_LIMIT = "SET LOCAL statement_timeout = '280s'"
+_KEEP = """
+    INSERT INTO ledger_checks (checked_at, complete, wallet, transfers, balance, debt, lots, issued, clawed_back,
+        written_off, difference, problems)
+    VALUES (:now, :complete, :wallet, :transfers, :balance, :debt, :lots, :issued, :clawed_back, :written_off,
+        :difference, CAST(:problems AS jsonb))
+"""
+_PRUNE = "DELETE FROM ledger_checks WHERE checked_at < :now - interval '30 days' AND problems = '[]'"
+_LATEST = """
+    SELECT DISTINCT ON (wallet) wallet, checked_at, complete, difference, problems::text AS problems
+    FROM ledger_checks WHERE complete ORDER BY wallet, checked_at DESC
+"""
+
+
+Ledger = dict[str, tuple[list[Movement], Stored, list[Difference]]]
+"""By type of wallet."""
+
+
+async def look(tx: Transaction, *, limit: int) -> Ledger:
+    """The ledger now: what was folded before, and what has moved since. Names at most `limit` differences."""
+    return _ledger(await tx.fetch_all(_LOOK, {"with_lots": False, "limit": limit}))
+
+
+async def advance(tx: Transaction, *, with_lots: bool, limit: int) -> Ledger:
+    """The same, and the next look starts from here. `with_lots` adds up every lot, not only those of moved wallets."""
+    await tx.execute(_NO_LIMIT)
+    return _ledger(await tx.fetch_all(_ADVANCE, {"with_lots": with_lots, "limit": limit}))
+
+
+def _ledger(rows: Sequence[Any]) -> Ledger:
+    found: Ledger = {
+        row.wallet: ([], Stored(balance=int(row.first), debt=int(row.second), lots=int(row.third)), [])
+        for row in rows
+        if row.part == "stored"
+    }
+    for row in rows:
+        movements, _, differences = found.setdefault(row.wallet, ([], Stored(balance=0, debt=0, lots=0), []))
+        if row.part == "movement":
+            movements.append(
+                Movement(
+                    from_account=row.from_account,
+                    to_account=row.to_account,
+                    kind=row.kind,
+                    transfers=int(row.first),
+                    points=int(row.second),
+                )
+            )
+        elif row.part == "wrong":
+            differences.append(
+                Difference(
+                    member_id=row.member_id, what=row.from_account, written=int(row.first), folded=int(row.second)
+                )
+            )
+    return found
+
+
+async def start_again(tx: Transaction) -> None:
+    """Forget all folded sums, so that every transfer is read again."""
+    await tx.execute(_NO_LIMIT)
+    for statement in _FORGET:
+        await tx.execute(statement)
+
+
+async def keep(tx: Transaction, finding: Finding, *, complete: bool) -> None:
+    await tx.execute(
+        _KEEP,
+        {
+            "now": tx.now,
+            "complete": complete,
+            "wallet": finding.wallet,
+            "transfers": finding.transfers,
+            "balance": finding.balance,
+            "debt": finding.debt,
+            "lots": finding.lots,
+            "issued": finding.issued,
+            "clawed_back": finding.clawed_back,
+            "written_off": finding.written_off,
+            "difference": finding.difference,
+            "problems": json.dumps(list(finding.problems)),
+        },
+    )
+
+
+async def prune(tx: Transaction) -> None:
+    """Forget old checks that found nothing."""
+    await tx.execute(_PRUNE, {"now": tx.now})
+
+
+async def latest_complete(tx: Transaction) -> Sequence[Row[Any]]:
+    """`wallet, checked_at, complete, difference, problems` of the last complete check of each type of wallet."""
+    return await tx.fetch_all(_LATEST)
+
+
+_FIGURES = """
+    SELECT (SELECT count(*) FROM members) AS members,
+        (SELECT count(*) FROM accruals) AS accruals,
+        (SELECT count(*) FROM repricings) AS repricings,
+        (SELECT COALESCE(sum(count), 0) FROM duplicates) AS duplicates,
+        (SELECT count(*) FROM returns WHERE state = 'waiting') AS returns_waiting,
+        (SELECT count(*) FROM returns WHERE state = 'review') AS returns_in_review,
+        (SELECT count(*) FROM returns WHERE state = 'refused') AS returns_refused,
+        (SELECT count(*) FROM returns) AS returns
+"""
+
+
+async def figures(tx: Transaction) -> Any:
+    """How many rows there are of what."""
+    return await tx.fetch_one(_FIGURES)

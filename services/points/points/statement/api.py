@@ -1,0 +1,177 @@
+"""Statements and purchases: every movement with its reason."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Query
+from pydantic import Field
+
+from common.http import Page, Paging, ResponseBody, Router, Tx, allow, may_answer, page, paged
+from common.http.fields import Instant, Key
+from points.accruals.domain import Accrual
+from points.ledger.domain import WALLET
+from points.ledger.handlers import FIRST_WALLET
+from points.statement import handlers
+from points.statement.handlers import Movement
+
+router = Router(tags=["statement"])
+
+BySequence = paged(int)
+ByTime = paged(datetime, str, str)
+
+
+class Earning(ResponseBody):
+    """What a purchase earned and every factor: `basis` × `rate_points` ÷ `rate_per` × `multiplier`, rounded once."""
+
+    source: str
+    order_id: str
+    member_id: UUID
+    wallet: str
+    currency: str
+    basis: int = Field(description="Minor units that points were earned on.")
+    rule: str
+    rule_version: int
+    rate_points: int
+    rate_per: int = Field(description="Minor units.")
+    tier: str = Field(description="The tier held strictly before the purchase.")
+    multiplier: str
+    rounding: str
+    earned: int
+    returned: int = Field(description="Minor units that came back.")
+    taken_back: int
+    occurred_at: datetime
+    recorded_at: datetime
+    expires_at: datetime | None
+
+
+class StatementEntry(ResponseBody):
+    sequence: int
+    kind: str = Field(description="earned, clawed_back, shortfall, repriced, debt_repaid")
+    points: int = Field(description="What it did to the balance: positive in, negative out, 0 for debt and write-offs.")
+    amount: int = Field(description="How many points moved.")
+    from_account: str
+    to_account: str
+    balance: int = Field(description="Sum of the lots afterwards.")
+    debt: int
+    order_source: str | None
+    order_id: str | None
+    reference: str | None = Field(description="The return's id.")
+    occurred_at: datetime
+    recorded_at: datetime
+    hash: str
+    earning: Earning | None = Field(description="The purchase that explains it.")
+
+
+class ReturnOf(ResponseBody):
+    source: str
+    return_id: str
+    currency: str
+    amount: int
+    points: int
+    shortfall: int
+    state: str
+    reason: str
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+class RepricingOf(ResponseBody):
+    number: int
+    previous_tier: str
+    tier: str
+    previous_earned: int
+    earned: int
+    points: int
+    reason: str
+    recorded_at: datetime
+
+
+class ExplanationResponse(ResponseBody):
+    earning: Earning
+    repricings: list[RepricingOf]
+    returns: list[ReturnOf]
+
+
+def earning_of(accrual: Accrual) -> Earning:
+    return Earning.model_validate(accrual._asdict())
+
+
+def entry_of(movement: Movement) -> StatementEntry:
+    one = movement.transfer
+    signs = {one.to_account: 1, one.from_account: -1}
+    return StatementEntry(
+        sequence=one.sequence,
+        kind=one.kind,
+        points=signs.get(WALLET, 0) * one.points,
+        amount=one.points,
+        from_account=one.from_account,
+        to_account=one.to_account,
+        balance=one.balance,
+        debt=one.debt,
+        order_source=one.order_source or None,
+        order_id=one.order_id or None,
+        reference=one.reference or None,
+        occurred_at=one.occurred_at,
+        recorded_at=one.recorded_at,
+        hash=one.hash.hex(),
+        earning=None if movement.accrual is None else earning_of(movement.accrual),
+    )
+
+
+@router.get(
+    "/v1/members/{member_id}/statement",
+    dependencies=[allow("points:read")],
+    responses=may_answer(404, 422),
+    summary="Every movement of a member's points, the newest first",
+)
+async def statement(
+    member_id: UUID,
+    tx: Tx,
+    paging: Annotated[Paging[tuple[int]], BySequence],
+    wallet: Annotated[Key, Query()] = FIRST_WALLET,
+) -> Page[StatementEntry]:
+    rows = await handlers.statement(
+        tx, member_id, wallet, before=paging.after[0] if paging.after else None, limit=paging.fetch
+    )
+    return page(rows, paging, key=lambda row: (row.transfer.sequence,), item=entry_of)
+
+
+@router.get(
+    "/v1/purchases",
+    dependencies=[allow("points:read")],
+    responses=may_answer(404, 422),
+    summary="What a member's purchases earned, the latest first",
+)
+async def purchases(
+    member_id: Annotated[UUID, Query()],
+    tx: Tx,
+    paging: Annotated[Paging[tuple[datetime, str, str]], ByTime],
+    occurred_from: Annotated[Instant | None, Query(description="Included.")] = None,
+    occurred_until: Annotated[Instant | None, Query(description="Not included.")] = None,
+) -> Page[Earning]:
+    rows = await handlers.purchases(
+        tx,
+        member_id,
+        occurred_from=occurred_from,
+        occurred_until=occurred_until,
+        before=paging.after,
+        limit=paging.fetch,
+    )
+    return page(rows, paging, key=lambda row: (row.occurred_at, row.source, row.order_id), item=earning_of)
+
+
+@router.get(
+    "/v1/purchases/lookup",
+    dependencies=[allow("points:read")],
+    responses=may_answer(404, 422),
+    summary="One purchase: what it earned, how it was corrected, what came back",
+)
+async def lookup(source: Annotated[Key, Query()], order_id: Annotated[Key, Query()], tx: Tx) -> ExplanationResponse:
+    """A purchase is known by the sender's `source` and its `order_id`."""
+    found = await handlers.explain(tx, source, order_id)
+    return ExplanationResponse(
+        earning=earning_of(found.accrual),
+        repricings=[RepricingOf.model_validate(one._asdict()) for one in found.repricings],
+        returns=[ReturnOf.model_validate(one._asdict()) for one in found.returns],
+    )
