@@ -4,7 +4,7 @@
 |---|---|---|
 | admin | runs the platform | everything |
 | operator | runs the programme | everything but staff, clients and the audit log |
-| support | speaks with members | see and change members, reveal their contact data, see points, see and resend notices |
+| support | speaks with members | see and change members, reveal contact data, see points, see and resend notices |
 | analyst | looks at figures | analytics and the programme's settings, no member |
 | auditor | checks | see everything but personal data, verify the ledger, read the audit log; change nothing |
 | publisher | another system's client | hand in purchases, nothing else |
