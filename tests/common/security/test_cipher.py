@@ -148,6 +148,20 @@ async def test_master_keys_rotate_without_touching_the_data(database: Database, 
             await only_new.open(tx, erased, sealed[erased].box)
 
 
+async def test_one_broken_key_does_not_keep_the_others_from_rotating(database: Database, cipher: Cipher) -> None:
+    members = {new_id(): FIELDS for _ in range(3)}
+    async with database.transaction() as tx:
+        await cipher.seal_many(tx, members)
+        await tx.execute(
+            "UPDATE data_keys SET wrapped = set_byte(wrapped, 20, 0) || '\\x00' WHERE member_id = :id",
+            {"id": min(members)},
+        )
+        both = Cipher(MasterKeys.parse(f"k2:{NEW},k1:{OLD}"))
+        assert await both.rewrap(tx) == 2
+        with pytest.raises(SealBrokenError):
+            await both.rewrap(tx)
+
+
 async def test_nothing_is_asked_of_the_database_for_nobody(database: Database, cipher: Cipher) -> None:
     async with database.transaction() as tx:
         assert await cipher.seal_many(tx, {}) == {}

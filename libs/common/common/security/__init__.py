@@ -10,5 +10,7 @@
 | `passwords` | argon2 hashes of pass phrases and PINs, secrets of clients |
 | `masterkeys` | the rotating keys from the environment that everything stored is sealed with |
 | `cipher` | personal data under one data key per member; erasing destroys the key |
+| `datakeys` | the table of those keys, sealed: adopt, destroy |
+| `blindindex` | finding what is encrypted |
 | `audit` | the append-only record of who did and saw what |
 """

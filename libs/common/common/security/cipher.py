@@ -12,12 +12,12 @@ without a key, so that an event that comes late brings nothing back. Backups: ke
 time than the others, or rotate the master key after an erasure: an old copy of the row opens with an old master key.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 from uuid import UUID
 
 from common.events.members import Sealed as Sealed
-from common.security import boxes
+from common.security import boxes, datakeys
 from common.security.blindindex import BlindIndex
 from common.security.masterkeys import MasterKeys, SealBrokenError, decode, encode
 from common.storage import Transaction
@@ -25,37 +25,6 @@ from common.storage import Transaction
 PERSONAL = "personal"
 """The purpose of what travels in events."""
 REWRAP_LIMIT = 500
-
-_ENSURE = """
-    WITH made AS (
-        INSERT INTO data_keys (member_id, key_id, wrapped)
-        SELECT member_id, CAST(:key_id AS text), wrapped
-        FROM unnest(CAST(:ids AS uuid[]), CAST(:wrapped AS bytea[])) AS fresh (member_id, wrapped)
-        ON CONFLICT (member_id) DO NOTHING RETURNING member_id, wrapped
-    )
-    SELECT member_id, wrapped FROM made
-    UNION ALL SELECT member_id, wrapped FROM data_keys WHERE member_id = ANY (CAST(:ids AS uuid[]))
-"""
-_FIND = "SELECT member_id, wrapped FROM data_keys WHERE member_id = ANY (CAST(:ids AS uuid[]))"
-_ADOPT = """
-    INSERT INTO data_keys (member_id, key_id, wrapped)
-    SELECT * FROM unnest(CAST(:ids AS uuid[]), CAST(:key_ids AS text[]), CAST(:wrapped AS bytea[]))
-    ON CONFLICT (member_id) DO NOTHING
-"""
-_OLD = """
-    SELECT member_id, wrapped FROM data_keys WHERE key_id <> :key_id AND wrapped <> ''
-    ORDER BY member_id LIMIT :limit FOR UPDATE SKIP LOCKED
-"""
-_REWRAP = """
-    UPDATE data_keys SET key_id = :key_id, wrapped = fresh.wrapped
-    FROM unnest(CAST(:ids AS uuid[]), CAST(:wrapped AS bytea[])) AS fresh (member_id, wrapped)
-    WHERE data_keys.member_id = fresh.member_id
-"""
-_DESTROY = """
-    INSERT INTO data_keys (member_id, key_id, wrapped)
-    SELECT member_id, '', '' FROM unnest(CAST(:ids AS uuid[])) AS erased (member_id)
-    ON CONFLICT (member_id) DO UPDATE SET key_id = '', wrapped = ''
-"""
 
 
 class PersonalDataErasedError(Exception):
@@ -97,7 +66,10 @@ class Cipher:
         self, tx: Transaction, fields: Mapping[UUID, Mapping[str, str]], *, purpose: str = PERSONAL
     ) -> dict[UUID, Sealed]:
         """The same for many members at once; erased ones are left out."""
-        keys = await self._ensure_keys(tx, fields)
+        if not fields:
+            return {}
+        fresh = {member_id: self._wrap(member_id, boxes.new_key()) for member_id in fields}
+        keys = await datakeys.ensure(tx, fresh)
         sealed = {}
         for member_id, wrapped in keys.items():
             if wrapped:
@@ -119,49 +91,43 @@ class Cipher:
         """The same for many members at once; erased (or never known) ones are left out. Raises SealBrokenError."""
         if not sealed:
             return {}
-        rows = await tx.fetch_all(_FIND, {"ids": sorted(sealed)})
         opened = {}
-        for member_id, wrapped in ((row.member_id, row.wrapped) for row in rows):
+        for member_id, wrapped in (await datakeys.find(tx, sealed)).items():
             if wrapped:
-                box = _decoded(sealed[member_id])
+                box = datakeys.sealed_bytes(sealed[member_id])
                 data_key = self._unwrap(member_id, wrapped)
                 opened[member_id] = boxes.open(data_key, box, about=_about(member_id, purpose))
         return opened
 
     async def adopt(self, tx: Transaction, keys: Mapping[UUID, str]) -> None:
-        """Keep data keys that came in events (`Sealed.key`). Known ones stay, erased ones stay erased."""
-        wrapped = {member_id: _decoded(key) for member_id, key in sorted(keys.items())}
-        if wrapped:
-            key_ids = [self.masters.key_id_of(key) for key in wrapped.values()]
-            await tx.execute(_ADOPT, {"ids": list(wrapped), "key_ids": key_ids, "wrapped": list(wrapped.values())})
+        """`datakeys.adopt`: keep data keys that came in events."""
+        await datakeys.adopt(tx, keys)
 
     async def destroy(self, tx: Transaction, *member_ids: UUID) -> None:
-        """Erase: the data keys are gone when the transaction commits, and none will be made or adopted again."""
-        if member_ids:
-            await tx.execute(_DESTROY, {"ids": sorted(set(member_ids))})
+        """`datakeys.destroy`: erase these members."""
+        await datakeys.destroy(tx, *member_ids)
 
     async def rewrap(self, tx: Transaction, *, limit: int = REWRAP_LIMIT) -> int:
-        """Seal up to `limit` data keys with the current master key; call until it returns 0, then drop the old one."""
-        rows = await tx.fetch_all(_OLD, {"key_id": self.masters.current_id, "limit": limit})
-        if rows:
-            wrapped = [self._wrap(row.member_id, self._unwrap(row.member_id, row.wrapped)) for row in rows]
-            ids = [row.member_id for row in rows]
-            await tx.execute(_REWRAP, {"key_id": self.masters.current_id, "ids": ids, "wrapped": wrapped})
-        return len(rows)
+        """Seal up to `limit` data keys with the current master key; call until it returns 0, then drop the old one.
+
+        Keys that cannot be opened are passed over; raises SealBrokenError when no others are left.
+        """
+        broken: SealBrokenError | None = None
+        fresh = {}
+        for member_id, wrapped in (await datakeys.sealed_before(tx, self.masters.current_id, limit=limit)).items():
+            try:
+                fresh[member_id] = self._wrap(member_id, self._unwrap(member_id, wrapped))
+            except SealBrokenError as error:
+                broken = error
+        if broken is not None and not fresh:
+            raise broken
+        if fresh:
+            await datakeys.replace(tx, fresh)
+        return len(fresh)
 
     def blind_index(self, text: str, *, field: str = "") -> bytes:
         """32 bytes that are equal for equal texts of a field, and tell nothing without the key (`blindindex`)."""
         return self._index.of(text, field=field)
-
-    async def _ensure_keys(self, tx: Transaction, member_ids: Iterable[UUID]) -> dict[UUID, bytes]:
-        ids = sorted(member_ids)
-        if not ids:
-            return {}
-        fresh = [self._wrap(member_id, boxes.new_key()) for member_id in ids]
-        rows = await tx.fetch_all(_ENSURE, {"key_id": self.masters.current_id, "ids": ids, "wrapped": fresh})
-        if len(rows) < len(ids):  # somebody else made one while the statement ran: now it is to be seen
-            rows = await tx.fetch_all(_FIND, {"ids": ids})
-        return {row.member_id: row.wrapped for row in rows}
 
     def _wrap(self, member_id: UUID, data_key: bytes) -> bytes:
         return self.masters.seal(data_key, about=_about(member_id, "data key"))
@@ -172,10 +138,3 @@ class Cipher:
 
 def _about(member_id: UUID, purpose: str) -> bytes:
     return member_id.bytes + purpose.encode()
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return decode(text)
-    except ValueError:
-        raise SealBrokenError("sealed data is base64url") from None

@@ -70,9 +70,13 @@ class MasterKeys:
         box = self._ciphers[self.current_id].encrypt(nonce, secret, about)
         return _VERSION + bytes([len(key_id)]) + key_id + nonce + box
 
+    def key_id_of(self, sealed: bytes) -> str:
+        """See `key_id_of`."""
+        return key_id_of(sealed)
+
     def open(self, sealed: bytes, *, about: bytes) -> bytes:
         """Decrypt what `seal` gave. Raises SealBrokenError."""
-        key_id = self.key_id_of(sealed)
+        key_id = key_id_of(sealed)
         cipher = self._ciphers.get(key_id)
         if cipher is None:
             raise MasterKeyMissingError(key_id)
@@ -82,14 +86,15 @@ class MasterKeys:
         except (InvalidTag, ValueError):
             raise SealBrokenError("sealed with another key, for another owner, or changed") from None
 
-    def key_id_of(self, sealed: bytes) -> str:
-        """The id of the master key that sealed this."""
-        if len(sealed) < 2 or sealed[:1] != _VERSION:
-            raise SealBrokenError("not something a master key sealed")
-        try:
-            return sealed[2 : 2 + sealed[1]].decode()
-        except UnicodeDecodeError:
-            raise SealBrokenError("not something a master key sealed") from None
+
+def key_id_of(sealed: bytes) -> str:
+    """The id of the master key that sealed this. Raises SealBrokenError for anything else."""
+    if len(sealed) < 2 or sealed[:1] != _VERSION or len(sealed) < 2 + sealed[1] + NONCE_BYTES:
+        raise SealBrokenError("not something a master key sealed")
+    try:
+        return sealed[2 : 2 + sealed[1]].decode()
+    except UnicodeDecodeError:
+        raise SealBrokenError("not something a master key sealed") from None
 
 
 def new_master_key() -> str:
