@@ -16,9 +16,6 @@ from typing import Self
 
 from stack.progress import StackError
 
-_STARTED: list["subprocess.Popen[bytes]"] = []
-"""Kept only because Python complains when it forgets a child that still runs; ours are meant to outlive us."""
-
 
 def _start_ticks(pid: int) -> int | None:
     """When the process started, in clock ticks since boot; None if there is none or only a zombie."""
@@ -115,7 +112,7 @@ def spawn(
             )
         except OSError as error:
             raise StackError(f"{command[0]} could not be started: {error}", log=log) from error
-    _STARTED.append(child)
+    child.returncode = 0  # it is meant to outlive us: or Python would complain that nobody waited for it
     ticks = _start_ticks(child.pid)
     if ticks is None:
         raise StackError(f"{command[0]} ended at once", log=log)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_SHOWN = 400  # characters of a log line
+
 
 class StackError(Exception):
     """Something failed that the person can act on. `log` is the file whose last lines explain it."""
@@ -16,11 +18,11 @@ class StackError(Exception):
         self.log = log
 
     def report(self, lines: int = 15) -> str:
-        """The message, followed by the last lines of the log."""
+        """The message, followed by the last lines of the log (their beginnings: a line may hold a whole traceback)."""
         if self.log is None or not self.log.exists():
             return self.message
         tail = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
-        return "\n".join([self.message, f"--- the last lines of {self.log} ---", *tail])
+        return "\n".join([self.message, f"--- the last lines of {self.log} ---", *(line[:_SHOWN] for line in tail)])
 
 
 class Step:
