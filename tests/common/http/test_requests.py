@@ -219,6 +219,22 @@ async def test_slow_statement_and_held_lock_are_503_and_may_be_tried_again(
     problem_of(answer, 503, "database_busy")
 
 
+async def test_a_connection_lost_in_the_middle_is_503_and_the_next_request_works(operator: httpx.AsyncClient) -> None:
+    answer = await operator.post("/v1/sql", json={"a": "SELECT pg_terminate_backend(pg_backend_pid())"})
+    problem_of(answer, 503, "database_unavailable")
+    assert (await operator.get("/v1/things")).status_code == 200
+
+
+async def test_all_connections_in_use_is_503(app: FastAPI, operator: httpx.AsyncClient, database: Database) -> None:
+    small = Database(database.engine.url.render_as_string(hide_password=False), service="things", pool_size=1)
+    small.engine.pool._timeout = 0.1  # type: ignore[attr-defined]
+    app.state.database = small
+    async with small.transaction():
+        problem_of(await operator.get("/v1/things"), 503, "database_unavailable")
+    assert (await operator.get("/v1/things")).status_code == 200
+    await small.close()
+
+
 async def test_request_and_trace_ids_come_back(operator: httpx.AsyncClient) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     sent = {"X-Request-Id": "abc-1", "traceparent": f"00-{trace}-b7ad6b7169203331-01"}

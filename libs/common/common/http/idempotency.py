@@ -9,9 +9,11 @@ readable, not valid, not allowed) and failures of ours (5xx, 429): these may be 
 
 Answers can carry personal data and keys are never deleted, so an answer is sealed with a key that is derived from the
 client's Idempotency-Key, of which only a hash is stored: nobody but the client who asked can bring the answer back.
+The request's fingerprint is keyed with it too, or a telephone number could be guessed from it.
 """
 
 import hashlib
+import hmac
 import os
 import re
 from collections.abc import Awaitable, Callable
@@ -91,7 +93,7 @@ async def key_of(request: Request, caller: Caller) -> RequestKey | None:
     return RequestKey(
         caller=caller.subject,
         secret=secret,
-        request_hash=hashlib.sha256(described + await request.body()).digest(),
+        request_hash=hmac.digest(secret.encode(), described + await request.body(), hashlib.sha256),
     )
 
 

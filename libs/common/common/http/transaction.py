@@ -3,6 +3,8 @@
 The route opens it (see `route`), not a dependency with `yield`: so a commit that fails becomes an error answer, a
 serialization failure or a deadlock is done again once, and an idempotency key is kept in the same commit. Streamed
 answers are produced after the commit: what streams opens its own transaction.
+
+What a route returns is committed, whatever its status; what it raises is rolled back.
 """
 
 from collections.abc import AsyncIterator

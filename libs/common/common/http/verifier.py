@@ -17,14 +17,14 @@ JWKS_PATH = "/.well-known/jwks.json"
 
 def verifier_for(settings: ServiceSettings, *, keys: KeySource | None = None) -> TokenVerifier:
     """The verifier of these settings; `keys` where the service knows them itself (members). Raises ValueError."""
-    algorithms = _words(getattr(settings, "token_algorithms", ""))
+    algorithms = _words(settings.token_algorithms)
     outside = bool(set(algorithms) - set(OWN_ALGORITHMS))
     rules = TokenRules(
         issuer=settings.token_issuer,
         audience=settings.token_audience,
         algorithms=algorithms or OWN_ALGORITHMS,
-        roles_claim=getattr(settings, "token_roles_claim", "") or "roles",
-        role_map=_role_map(getattr(settings, "token_role_map", "")),
+        roles_claim=settings.token_roles_claim or "roles",
+        role_map=_role_map(settings.token_role_map),
         scope_narrows=not outside,
     )
     if keys is None:
