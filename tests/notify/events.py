@@ -10,6 +10,7 @@ from common.events import Event, event_of
 from common.events.members import MemberRegistered, MemberTierChanged, MemberUpdated, Preferences, Sealed, TierSince
 from common.events.points import PointsClawedBack, PointsEarned, PointsRepriced
 from common.messaging import Outcome
+from common.security.callers import Caller
 from common.security.cipher import Cipher
 from common.security.masterkeys import MasterKeys
 from common.storage import Database, Transaction
@@ -18,6 +19,7 @@ from notify.preferences.handlers import members_changed
 SHOP = "//shop/web"
 BOUGHT_AT = datetime(1997, 3, 1, 4, 0, tzinfo=UTC)
 CIPHER = Cipher(MasterKeys([("k1", bytes(range(32)))]))
+STAFF = Caller(subject="staff:test", kind="staff", roles=frozenset({"operator"}), permissions=frozenset())
 MASTER_KEYS = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 
 
@@ -54,7 +56,9 @@ def clawed_back(member_id: UUID, *, points: int = 100, order: str = "A-1", **cha
     return _event(PointsClawedBack(member_id=member_id, points=points, **fields), **envelope)
 
 
-def repriced(member_id: UUID, *, points: int, order: str = "A-1", sequence: int = 3, balance: int = 0) -> Event[PointsRepriced]:
+def repriced(
+    member_id: UUID, *, points: int, order: str = "A-1", sequence: int = 3, balance: int = 0
+) -> Event[PointsRepriced]:
     return _event(
         PointsRepriced(
             member_id=member_id,
@@ -69,7 +73,14 @@ def repriced(member_id: UUID, *, points: int, order: str = "A-1", sequence: int 
 
 
 def tier_changed(
-    member_id: UUID, tier: str, previous: str, *, revision: int = 1, direction: str = "up", name: str = "", **envelope: Any
+    member_id: UUID,
+    tier: str,
+    previous: str,
+    *,
+    revision: int = 1,
+    direction: str = "up",
+    name: str = "",
+    **envelope: Any,
 ) -> Event[MemberTierChanged]:
     return _event(
         MemberTierChanged(
@@ -102,7 +113,13 @@ async def seal(database: Database, member_id: UUID, **personal: str) -> Sealed:
 
 
 async def registered(
-    database: Database, *, member_id: UUID | None = None, revision: int = 1, email: str | None = None, name: str = "Li Wei", **changes: Any
+    database: Database,
+    *,
+    member_id: UUID | None = None,
+    revision: int = 1,
+    email: str | None = None,
+    name: str = "Li Wei",
+    **changes: Any,
 ) -> Event[MemberRegistered]:
     member_id = member_id or uuid4()
     personal = await seal(database, member_id, name=name, email=email) if email else None
@@ -152,5 +169,7 @@ async def outcome_of(database: Database, channel: str) -> list[tuple[str, str]]:
 
 async def told(database: Database) -> list[tuple[str, str]]:
     """(event type, channel) of what was emitted, in order."""
-    found = await rows(database, "SELECT type, convert_from(body, 'UTF8')::jsonb ->> 'channel' AS channel FROM outbox ORDER BY id")
+    found = await rows(
+        database, "SELECT type, convert_from(body, 'UTF8')::jsonb ->> 'channel' AS channel FROM outbox ORDER BY id"
+    )
     return [(row["type"], row["channel"]) for row in found]

@@ -1,10 +1,10 @@
 """The schema is what the tables say, and guards what must not change."""
 
 import pytest
-from common.storage import Database
-from common.storage.migrations import drift
 from sqlalchemy.exc import IntegrityError
 
+from common.storage import Database
+from common.storage.migrations import drift
 from tests.notify.events import rows
 
 

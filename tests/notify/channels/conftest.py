@@ -2,11 +2,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
+
 from common.storage import Database
 from notify.channels.sender import PostOffice
 from notify.settings import Settings
-from pydantic import SecretStr
-
 from tests.notify.channels.mailserver import MailServer, mail_server
 from tests.notify.events import CIPHER, MASTER_KEYS
 

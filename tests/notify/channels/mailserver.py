@@ -81,7 +81,9 @@ async def mail_server(port: int = 0, server: MailServer | None = None, **options
 
     def protocol() -> SMTP:
         kind.connections += 1
-        made = SMTP(kind, loop=asyncio.get_running_loop(), enable_SMTPUTF8=False, authenticator=kind.authenticate, **options)
+        made = SMTP(
+            kind, loop=asyncio.get_running_loop(), enable_SMTPUTF8=False, authenticator=kind.authenticate, **options
+        )
         started = made.connection_made
 
         def connection_made(transport: asyncio.BaseTransport) -> None:

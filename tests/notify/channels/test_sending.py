@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from common.storage import Database
 from notify.channels.sender import PostOffice
 from notify.channels.smtp import Connection
 from notify.dispatch.handlers import members_tier_changed, points_clawed_back, points_earned, points_repriced
 from notify.preferences.handlers import members_changed
-
 from tests.notify import events as story
 from tests.notify.channels.conftest import Office
 from tests.notify.channels.mailserver import MailServer
@@ -31,7 +31,9 @@ async def attempts(database: Database) -> list[tuple[str, int]]:
     return [(row["outcome"], row["code"]) for row in await rows(database, "SELECT * FROM attempts ORDER BY started_at")]
 
 
-async def test_a_mail_is_sent_as_the_template_says(notify_database: Database, mails: MailServer, office: Office) -> None:
+async def test_a_mail_is_sent_as_the_template_says(
+    notify_database: Database, mails: MailServer, office: Office
+) -> None:
     who = await member(notify_database, email="li@example.com", name="李伟", locale="zh-CN")
     event = earned(who, points=1200, traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
     await handled(notify_database, points_earned, event)
@@ -97,7 +99,9 @@ async def _opted_out(database: Database, who: UUID) -> None:
 
 
 async def _erased(database: Database, who: UUID) -> None:
-    await handled(database, members_changed, await story.registered(database, member_id=who, revision=9, status="erased"))
+    await handled(
+        database, members_changed, await story.registered(database, member_id=who, revision=9, status="erased")
+    )
 
 
 async def _left(database: Database, who: UUID) -> None:
@@ -139,12 +143,17 @@ async def test_facts_that_changed_meanwhile_suppress_the_mail(
     assert all("earned" not in message["Subject"] for _, message in mails.received)
 
 
-async def test_a_partly_returned_purchase_is_still_told(notify_database: Database, mails: MailServer, office: Office) -> None:
+async def test_a_partly_returned_purchase_is_still_told(
+    notify_database: Database, mails: MailServer, office: Office
+) -> None:
     who = await member(notify_database, email="li@example.com")
     await handled(notify_database, points_earned, earned(who))
     await _partly(notify_database, who)
     await send(office())
-    assert sorted(message["Subject"] for _, message in mails.received) == ["40 points were taken back", "You earned 100 points"]
+    assert sorted(message["Subject"] for _, message in mails.received) == [
+        "40 points were taken back",
+        "You earned 100 points",
+    ]
 
 
 async def test_the_number_is_right_when_it_was_corrected_meanwhile(
@@ -201,11 +210,15 @@ async def test_an_address_that_cannot_be_written_fails_without_an_attempt(
 async def test_a_contact_sealed_with_a_missing_master_key_waits(
     notify_database: Database, mails: MailServer, office: Office
 ) -> None:
-    who, other = await member(notify_database, email="li@example.com"), await member(notify_database, email="ok@example.com")
+    who, other = (
+        await member(notify_database, email="li@example.com"),
+        await member(notify_database, email="ok@example.com"),
+    )
     await handled(notify_database, points_earned, earned(who), earned(other))
     async with notify_database.transaction() as tx:
         await tx.execute(
-            "UPDATE data_keys SET wrapped = overlay(wrapped placing CAST('\\x6b39' AS bytea) from 3) WHERE member_id = :who", {"who": who}
+            "UPDATE data_keys SET wrapped = overlay(wrapped placing CAST('\\x6b39' AS bytea) from 3) WHERE member_id = :who",
+            {"who": who},
         )
     await send(office())
     assert mails.addresses == ["ok@example.com"]
@@ -216,7 +229,10 @@ async def test_a_contact_sealed_with_a_missing_master_key_waits(
 async def test_a_broken_contact_fails_and_holds_up_nobody(
     notify_database: Database, mails: MailServer, office: Office
 ) -> None:
-    who, other = await member(notify_database, email="li@example.com"), await member(notify_database, email="ok@example.com")
+    who, other = (
+        await member(notify_database, email="li@example.com"),
+        await member(notify_database, email="ok@example.com"),
+    )
     await handled(notify_database, points_earned, earned(who), earned(other))
     async with notify_database.transaction() as tx:
         await tx.execute("UPDATE contacts SET box = CAST('\\x01020304' AS bytea) WHERE member_id = :who", {"who": who})

@@ -5,19 +5,21 @@ import random
 from uuid import uuid4
 
 import pytest
+
 from common.events import event_of
 from common.storage import Database
 from notify.dispatch.handlers import members_tier_changed, points_clawed_back, points_earned, points_repriced
 from notify.preferences.handlers import members_changed
 from notify.templates import handlers as templates
-
 from tests.notify import events as story
 from tests.notify.events import SHOP, clawed_back, earned, handled, member, notices, outcome_of, repriced, told
 
 
 async def test_points_earned_become_an_inbox_notice_at_once_and_a_mail_in_the_queue(notify_database: Database) -> None:
     who = await member(notify_database, email="li@example.com")
-    event = earned(who, points=120, balance=1480, order="A-77", basis=12_345, traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
+    event = earned(
+        who, points=120, balance=1480, order="A-77", basis=12_345, traceparent=f"00-{'a' * 32}-{'b' * 16}-01"
+    )
 
     assert await handled(notify_database, points_earned, event) == {}
 
@@ -130,7 +132,9 @@ async def test_the_order_of_another_source_is_another_order(notify_database: Dat
     who = await member(notify_database)
     await handled(notify_database, points_clawed_back, clawed_back(who, order_source="//another/shop"))
     await handled(notify_database, points_earned, earned(who, order_source=SHOP))
-    assert ("points_earned", "sent") in {(row["template"], row["state"]) for row in await notices(notify_database, "inbox")}
+    assert ("points_earned", "sent") in {
+        (row["template"], row["state"]) for row in await notices(notify_database, "inbox")
+    }
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from common.events.programme import ProgrammeSettings, ProgrammeUpdated, TierSte
 from common.storage import Database
 from common.storage.programme import programmes_updated
 from notify.dispatch.handlers import members_tier_changed
-
 from tests.notify import events as story
 from tests.notify.events import handled, member, notices, tier_changed, told
 
@@ -33,7 +32,9 @@ async def test_a_rise_names_both_tiers_and_the_programme(notify_database: Databa
 
 async def test_a_fall_is_another_notice(notify_database: Database) -> None:
     who = await member(notify_database)
-    await handled(notify_database, members_tier_changed, tier_changed(who, "base", "silver", direction="down", name="Base"))
+    await handled(
+        notify_database, members_tier_changed, tier_changed(who, "base", "silver", direction="down", name="Base")
+    )
     inbox = (await notices(notify_database, "inbox"))[0]
     assert (inbox["template"], inbox["subject"]) == ("tier_down", "Your tier is now Base")
     assert "¥1,500.00" in inbox["text"]
@@ -50,7 +51,10 @@ async def test_a_corrected_past_is_kept_and_not_told(notify_database: Database) 
 
 async def test_a_change_that_was_overtaken_is_not_told(notify_database: Database) -> None:
     who = await member(notify_database)
-    later, earlier = tier_changed(who, "base", "silver", revision=6, direction="down"), tier_changed(who, "silver", "base", revision=5)
+    later, earlier = (
+        tier_changed(who, "base", "silver", revision=6, direction="down"),
+        tier_changed(who, "silver", "base", revision=5),
+    )
     await handled(notify_database, members_tier_changed, later)
     await handled(notify_database, members_tier_changed, earlier)
     found = {row["template"]: (row["state"], row["reason"]) for row in await notices(notify_database, "inbox")}

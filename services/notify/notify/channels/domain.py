@@ -188,7 +188,7 @@ def blames_provider(command: str, code: int) -> bool:
     if code == 421:
         return True
     if command == "sender":
-        return code != _SIZE_EXCEEDED and code >= 500
+        return code != _SIZE_EXCEEDED
     return command in ("connect", "login")
 
 

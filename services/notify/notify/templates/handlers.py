@@ -123,21 +123,22 @@ async def rewrite(tx: Transaction, caller: Caller, row: Row[Any], wording: Wordi
     return await store.rewrite(tx, row.template_id, wording)
 
 
-async def publish(tx: Transaction, caller: Caller, template_id: UUID) -> Row[Any]:
-    """From now on notices use it. Raises TemplateUnknownError, TemplatePublishedError, TemplateFlawedError."""
-    row = await read(tx, template_id, lock=True)
+async def publish(tx: Transaction, caller: Caller, row: Row[Any]) -> Row[Any]:
+    """From now on notices use it. `row` as `read(lock=True)` gave it.
+
+    Raises TemplatePublishedError, TemplateFlawedError.
+    """
     _still_draft(row)
     domain.check(place_of(row), wording_of(row))
-    await audit(tx, caller, "template.published", template_id, version=row.version)
-    return await store.publish(tx, template_id, caller.subject)
+    await audit(tx, caller, "template.published", row.template_id, version=row.version)
+    return await store.publish(tx, row.template_id, caller.subject)
 
 
-async def discard(tx: Transaction, caller: Caller, template_id: UUID) -> None:
-    """Raises TemplateUnknownError, TemplatePublishedError."""
-    row = await read(tx, template_id, lock=True)
+async def discard(tx: Transaction, caller: Caller, row: Row[Any]) -> None:
+    """Throw a draft away that `read(lock=True)` gave. Raises TemplatePublishedError."""
     _still_draft(row)
-    await audit(tx, caller, "template.discarded", template_id, version=row.version)
-    await store.discard(tx, template_id)
+    await audit(tx, caller, "template.discarded", row.template_id, version=row.version)
+    await store.discard(tx, row.template_id)
 
 
 async def preview(tx: Transaction, row: Row[Any], facts: Mapping[str, object] | None) -> Wording:

@@ -80,7 +80,11 @@ def money(minor: int, currency: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _day(instant: str, locale: str, zone: tzinfo) -> str:
-    return day(datetime.fromisoformat(instant), locale, zone)
+    try:
+        parsed = datetime.fromisoformat(instant)
+    except ValueError:
+        return instant  # facts that somebody typed for a preview
+    return day(parsed, locale, zone) if parsed.tzinfo else instant
 
 
 def day(instant: datetime, locale: str, zone: tzinfo) -> str:
