@@ -21,6 +21,7 @@ from loyalty.publish_state import Progress as Account
 from loyalty.publish_state import key_of, load
 from loyalty.publish_values import DECIMALS, MoneyFormat, TimeFormat
 from loyalty.publish_wire import LONGEST_ID, WINDOW, Sender, SendingError, where
+from loyalty.stackfile import StackMissingError, load_stack
 
 SHOWN_IN_REHEARSAL = 3
 WRONG, INCOMPLETE, STOPPED = 2, 1, 3
@@ -38,7 +39,10 @@ def publish_file(
     fixed: Annotated[list[str] | None, typer.Option("--set", "-s", help="field=value for every line.")] = None,
     kind: Annotated[str, typer.Option(help="purchases or returns.")] = "purchases",
     url: Annotated[
-        str, typer.Option(envvar="RABBITMQ_URL", help="amqp(s)://user:password@host:port/vhost of the publisher.")
+        str,
+        typer.Option(
+            envvar="RABBITMQ_URL", help="amqp(s)://user:password@host:port/vhost; else the running stack's publisher."
+        ),
     ] = "",
     time_format: Annotated[
         list[str] | None, typer.Option(help="iso, epoch, epoch-ms or like %d/%m/%Y %H:%M; the first that fits.")
@@ -78,17 +82,25 @@ def publish_file(
         survey=found,
         plan=fitted,
         source=source,
-        url=url,
+        url=url or _url_of_running_stack(),
         state=state or file.with_name(file.name + ".published.json"),
         rejected=rejected or file.with_name(file.stem + ".rejected.csv"),
     )
     _introduce(what)
     if dry_run:
         raise typer.Exit(_rehearse(what))
-    if not url:
+    if not what.url:
         err.print("no broker: give the publisher's --url, or RABBITMQ_URL in the environment", style="red")
         raise typer.Exit(WRONG)
     raise typer.Exit(_publish(what, window, again=again))
+
+
+def _url_of_running_stack() -> str:
+    """Of its publisher `demo-shop`, who may do no more than any other publisher; "" when no stack runs here."""
+    try:
+        return load_stack().publisher.url
+    except (StackMissingError, OSError, ValueError):
+        return ""
 
 
 def _publish(what: Publication, window: int, *, again: bool) -> int:

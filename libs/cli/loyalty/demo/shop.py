@@ -18,7 +18,7 @@ def day_book(purchases: Iterable[CdnowPurchase]) -> list[CdnowPurchase]:
 
 
 def news(purchases: Sequence[CdnowPurchase]) -> Iterable[Contract]:
-    """All that is published: a return before its purchase, the purchases, the other returns, some purchases once more."""
+    """All that is published: a return before its purchase, the purchases, the other returns, some purchases again."""
     again = (submitted(purchase) for purchase in purchases[:DUPLICATES])
     return chain(early_returns(), map(submitted, purchases), later_returns(), again)
 
