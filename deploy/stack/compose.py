@@ -11,8 +11,17 @@ from hashlib import sha256
 
 from loyalty.stackfile import Stack
 from stack import services
-from stack.paths import COMPOSE_ENVIRONMENT, COMPOSE_FILE, LOGS, PORTS_FILE, ROOT, SECRETS_FILE, STACK_FILE
-from stack.plan import Plan, describe, plan_in
+from stack.paths import (
+    COMPOSE_ENVIRONMENT,
+    COMPOSE_FILE,
+    LOGS,
+    PORTS_FILE,
+    ROOT,
+    SECRETS_FILE,
+    STACK_FILE,
+    TARGETS_FILE,
+)
+from stack.plan import Plan, describe, plan_in, write_targets
 from stack.progress import StackError, step
 from stack.provision import BROKER_USERS, SERVICES
 from stack.secrets import Secrets, secrets_in
@@ -49,6 +58,7 @@ def up() -> Stack:
     plan = plan_in(PORTS_FILE, running=running)
     stack = describe(plan, secrets, kind="docker", logs=None)
     stack.write(STACK_FILE)
+    write_targets(stack, TARGETS_FILE)
     write_environment(plan, secrets)
     with step("build the images"):
         _do("build", reason="An image could not be built.")

@@ -9,8 +9,8 @@ from loyalty.stackfile import Stack
 from stack import services
 from stack.management import Management
 from stack.packages import require
-from stack.paths import LOGS, PIDS, PORTS_FILE, ROOT, RUN, SECRETS_FILE, STACK_FILE
-from stack.plan import Plan, describe, plan_in
+from stack.paths import LOGS, PIDS, PORTS_FILE, ROOT, RUN, SECRETS_FILE, STACK_FILE, TARGETS_FILE
+from stack.plan import Plan, describe, plan_in, write_targets
 from stack.postgres import Postgres
 from stack.processes import Process, spawn
 from stack.progress import StackError, say, step
@@ -32,6 +32,7 @@ def up(*, with_services: bool = True) -> Stack:
     plan = plan_in(PORTS_FILE, running=is_running())
     stack = describe(plan, secrets, kind="native", logs=LOGS)
     stack.write(STACK_FILE)
+    write_targets(stack, TARGETS_FILE)
     management = _start_servers(plan, secrets)
     _provide(stack, secrets, management)
     if with_services:

@@ -75,6 +75,21 @@ def describe(plan: Plan, secrets: Secrets, *, kind: str, logs: Path | None) -> S
     )
 
 
+def write_targets(stack: Stack, file: Path) -> None:
+    """What Prometheus watches (file_sd): every api and worker, and RabbitMQ. See monitoring/prometheus.yml."""
+    watched = [
+        {
+            "targets": [url.removeprefix("http://")],
+            "labels": {"job_group": "services", "service": service, "kind": kind},
+        }
+        for service, address in stack.services.items()
+        for kind, url in ((API, address.api_url), (WORKER, address.metrics_url))
+    ]
+    broker = stack.rabbitmq.prometheus_url.removeprefix("http://")
+    watched.append({"targets": [broker], "labels": {"job_group": "rabbitmq"}})
+    file.write_text(json.dumps(watched, indent=2) + "\n", encoding="utf-8")
+
+
 def environment_of(service: str, stack: Stack, secrets: Secrets) -> dict[str, str]:
     """The settings of a service's processes (see common/runtime/settings.py); each takes what it needs of them."""
     address = stack.services[service]

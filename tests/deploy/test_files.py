@@ -11,6 +11,8 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import points.metrics  # noqa: F401  a service's own figures are known once it is imported
+from common.runtime.metrics import REGISTRY
 from stack import compose
 from stack.paths import COMPOSE_FILE, ROOT
 from stack.plan import plan_in
@@ -118,3 +120,16 @@ def test_service_images_run_as_nobody_special_and_tell_their_health() -> None:
         content = (ROOT / "services" / service / "Dockerfile").read_text(encoding="utf-8")
         assert "USER 10001:10001" in content
         assert "HEALTHCHECK" in content
+
+
+def test_alerts_and_dashboard_ask_for_figures_that_exist() -> None:
+    exposed = {name for metric in [*REGISTRY.collect()] for name in _series_of(metric.name, metric.type)}
+    watched = [ROOT / "deploy" / "monitoring" / name for name in ("alerts.yml", "dashboard.json")]
+    asked = {name for file in watched for name in re.findall(r"loyalty_[a-z_]+", file.read_text(encoding="utf-8"))}
+    assert asked
+    assert asked <= exposed
+
+
+def _series_of(name: str, kind: str) -> list[str]:
+    suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(kind, [""])
+    return [name + suffix for suffix in suffixes]
