@@ -40,9 +40,7 @@ def publish_file(
     kind: Annotated[str, typer.Option(help="purchases or returns.")] = "purchases",
     url: Annotated[
         str,
-        typer.Option(
-            envvar="RABBITMQ_URL", help="amqp(s)://user:password@host:port/vhost; else the running stack's publisher."
-        ),
+        typer.Option(envvar="RABBITMQ_URL", help="amqp(s)://user:password@host/vhost; else the running stack's."),
     ] = "",
     time_format: Annotated[
         list[str] | None, typer.Option(help="iso, epoch, epoch-ms or like %d/%m/%Y %H:%M; the first that fits.")
