@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from typing import BinaryIO, cast
 from uuid import uuid4
 
 import pytest
@@ -23,7 +24,7 @@ AUDIENCE = "loyalty"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Logs are lines as in production, only errors. Under xdist the servers are started once, before the workers."""
-    logs.configure("tests", level="error", out=sys.__stderr__.buffer if sys.__stderr__ else None)
+    logs.configure("tests", level="error", out=cast(BinaryIO, sys.stderr.buffer))
     if not hasattr(config, "workerinput") and getattr(config.option, "numprocesses", None):
         shared = servers_module.start()
         shared.export()
