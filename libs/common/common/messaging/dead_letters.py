@@ -71,7 +71,7 @@ class Letter:
 
 def letter_of(delivery: Delivery) -> Letter:
     """What the dead-letter queue gave us. Never fails: what cannot be read is a dead letter all the more."""
-    attributes = _attributes(delivery)
+    attributes, data = _content(delivery)
     headers = delivery.headers
     death = _first_death(headers)
     source, event_id = _text(attributes.get("source"), 200), _text(attributes.get("id"), 200)
@@ -88,7 +88,7 @@ def letter_of(delivery: Delivery) -> Letter:
         source=source,
         event_id=event_id,
         type=event_type,
-        subject=_text(attributes.get("subject"), 200),
+        subject=_text(attributes.get("subject"), 200) or _subject(event_type, data),
         routing_key=_text(routing_key, 255),
         body=delivery.body,
         content_type=_text(delivery.content_type, 200),
@@ -101,12 +101,25 @@ def letter_of(delivery: Delivery) -> Letter:
     )
 
 
-def _attributes(delivery: Delivery) -> Mapping[str, Any]:
+def _content(delivery: Delivery) -> tuple[Mapping[str, Any], Any]:
+    """The CloudEvents attributes and the data, as far as they can be read."""
     try:
-        return envelope.attributes_of(delivery)[0]
+        return envelope.attributes_of(delivery)
     except envelope.BadMessageError:
         prefix = envelope.PREFIXES[0]
-        return {name[len(prefix) :]: value for name, value in delivery.headers.items() if name.startswith(prefix)}
+        named = {name[len(prefix) :]: value for name, value in delivery.headers.items() if name.startswith(prefix)}
+        return named, None
+
+
+def _subject(event_type: str, data: Any) -> str:
+    """What the event is about, from its data, where the sender did not say."""
+    contract = CONTRACTS.get(event_type)
+    if contract is None:
+        return ""
+    try:
+        return envelope.validate(contract, data).subject()
+    except envelope.BadMessageError:
+        return ""
 
 
 def _id_of(source: str, event_id: str, event_type: str, delivery: Delivery, failed_at: datetime | None) -> UUID:
