@@ -80,7 +80,8 @@ _SEEN = """
     ), lots_now AS (
         SELECT wallet, sum(remaining) AS lots FROM lots WHERE CAST(:with_lots AS boolean) GROUP BY wallet
     )
-    SELECT 'stored' AS part, wallet, NULL AS from_account, NULL AS to_account, NULL AS kind, NULL AS member_id,
+    SELECT 'stored' AS part, wallet, CAST(NULL AS text) AS from_account, CAST(NULL AS text) AS to_account,
+        CAST(NULL AS text) AS kind, CAST(NULL AS uuid) AS member_id,
         balance AS first, debt AS second,
         COALESCE(lots, CASE WHEN CAST(:with_lots AS boolean) THEN 0 ELSE balance END) AS third
         FROM stored LEFT JOIN lots_now USING (wallet)

@@ -211,9 +211,9 @@ def reachable(wallet: Wallet, cause: Cause) -> int:
 
 
 def load(wallet: Wallet, lots: list[Lot], now: datetime) -> None:
-    """Give the wallet its open lots; says what of its balance has expired."""
-    wallet.lots = lots
-    wallet.expired = sum(lot.remaining for lot in lots if is_expired(lot, now))
+    """Give the wallet its open lots, beside those it has opened since; says what of its balance has expired."""
+    wallet.lots = lots + wallet.opened
+    wallet.expired = sum(lot.remaining for lot in wallet.lots if is_expired(lot, now))
 
 
 def is_expired(lot: Lot, now: datetime) -> bool:

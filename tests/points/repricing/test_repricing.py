@@ -1,0 +1,134 @@
+"""A late word on a tier corrects what was earned."""
+
+from typing import Any
+from uuid import uuid4
+
+from common.events.points import PointsRepriced
+from common.storage import Database
+from points.accruals.domain import Accrual
+from points.ledger import handlers as ledger
+from points.repricing.domain import correct
+from points.rules.domain import version_of
+from tests.points.world import NOON, SHOP, balance, day, happen, member, purchase, rate, refund, rows, tiers
+
+SOMEONE = uuid4()
+GOLD = {"silver": "1.5", "gold": "2"}
+
+
+async def repriced(database: Database) -> list[PointsRepriced]:
+    found = await rows(database, "SELECT body FROM outbox WHERE type = 'points.repriced.v1' ORDER BY id")
+    return [PointsRepriced.model_validate_json(row.body) for row in found]
+
+
+async def factors(database: Database) -> list[tuple[Any, ...]]:
+    found = await rows(database, "SELECT order_id, tier, earned, taken_back FROM accruals ORDER BY order_id")
+    return [tuple(row) for row in found]
+
+
+async def test_higher_tier_that_is_told_late_credits_the_difference(points_database: Database) -> None:
+    await rate(points_database, multipliers=GOLD)
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00, at=day(5)), purchase(someone, "b", 100_00, at=day(0)))
+    await happen(points_database, tiers(someone, 1, ("gold", day(0))))
+    assert await balance(points_database, someone) == (300, 0)
+    assert await factors(points_database) == [("a", "gold", 200, 0), ("b", "base", 100, 0)]
+    (event,) = await repriced(points_database)
+    assert (event.points, event.balance, event.order_source, event.order_id) == (100, 300, SHOP, "a")
+    (note,) = await rows(points_database, "SELECT * FROM repricings")
+    assert (note.previous_tier, note.tier, note.previous_earned, note.earned, note.points) == (
+        "base",
+        "gold",
+        100,
+        200,
+        100,
+    )
+
+
+async def test_lower_tier_that_is_told_late_takes_the_difference_from_the_purchases_own_lot(
+    points_database: Database,
+) -> None:
+    await rate(points_database, multipliers=GOLD)
+    someone = await member(points_database)
+    await happen(points_database, tiers(someone, 1, ("gold", day(0))))
+    await happen(points_database, purchase(someone, "a", 100_00, at=day(5)), purchase(someone, "b", 10_00, at=day(1)))
+    await happen(points_database, tiers(someone, 2, ("gold", day(0)), ("silver", day(3))))
+    assert await balance(points_database, someone) == (170, 0)
+    assert [event.points for event in await repriced(points_database)] == [-50]
+    found = await rows(points_database, "SELECT order_id, remaining FROM lots ORDER BY order_id")
+    assert [tuple(row) for row in found] == [("a", 150), ("b", 20)]
+
+
+async def test_returned_share_is_respected(points_database: Database) -> None:
+    await rate(points_database, multipliers=GOLD)
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00, at=day(5)))
+    await happen(points_database, refund("a", "r", 25_00, at=day(6)))
+    await happen(points_database, tiers(someone, 1, ("gold", day(0))))
+    assert await factors(points_database) == [("a", "gold", 200, 50)]
+    assert await balance(points_database, someone) == (150, 0)
+    await happen(points_database, refund("a", "r2", 75_00, at=day(7)))
+    assert await balance(points_database, someone) == (0, 0)
+
+
+async def test_tier_with_the_same_multiplier_moves_nothing_but_is_noted(points_database: Database) -> None:
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00, at=day(5)))
+    await happen(points_database, tiers(someone, 1, ("gold", day(0))))
+    assert await factors(points_database) == [("a", "gold", 100, 0)]
+    assert await repriced(points_database) == []
+    assert len(await rows(points_database, "SELECT * FROM repricings")) == 1
+
+
+async def test_only_purchases_after_the_change_are_touched_and_only_once(points_database: Database) -> None:
+    await rate(points_database, multipliers=GOLD)
+    someone = await member(points_database)
+    await happen(points_database, tiers(someone, 1, ("silver", day(0))))
+    await happen(points_database, *(purchase(someone, f"o{at}", 100_00, at=day(at)) for at in range(1, 6)))
+    for revision in (2, 3, 4):
+        await happen(points_database, tiers(someone, revision, ("silver", day(0)), ("gold", day(3))))
+    assert [event.order_id for event in await repriced(points_database)] == ["o4", "o5"]
+    assert await balance(points_database, someone) == (3 * 150 + 2 * 200, 0)
+
+
+async def test_several_corrections_of_one_purchase_are_all_kept(points_database: Database) -> None:
+    await rate(points_database, multipliers=GOLD)
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00, at=day(5)))
+    await happen(points_database, tiers(someone, 1, ("gold", day(0))))
+    await happen(points_database, tiers(someone, 2, ("silver", day(0))))
+    await happen(points_database, tiers(someone, 3))
+    found = await rows(points_database, "SELECT number, tier, points FROM repricings ORDER BY number")
+    assert [tuple(row) for row in found] == [(1, "gold", 100), (2, "silver", -50), (3, "base", -50)]
+    assert await balance(points_database, someone) == (100, 0)
+    async with points_database.transaction() as tx:
+        (chain,) = await ledger.verify(tx, someone)
+    assert list(chain.breaks) == []
+
+
+async def test_repricing_uses_the_version_of_the_purchase_not_todays(points_database: Database) -> None:
+    await rate(points_database, multipliers=GOLD)
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00, at=day(5)))
+    await rate(points_database, 9, 100, multipliers={"gold": "100"})
+    await happen(points_database, tiers(someone, 1, ("gold", day(0))))
+    assert await balance(points_database, someone) == (200, 0)
+
+
+def test_correction_rounds_like_the_purchase_did() -> None:
+    rule = version_of(
+        rule="purchase_rate",
+        version=1,
+        wallet="points",
+        points=1,
+        per_minor_units=2_00,
+        multipliers={"gold": "1.5"},
+        effective_from=day(-900),
+    )
+    accrual = Accrual(
+        SHOP, "a", SOMEONE, "points", "CNY", 33_00, "purchase_rate", 1, 1, 2_00, "base", "1",
+        "half_up", 17, 0, 0, NOON, NOON, None, b"",
+    )  # fmt: skip
+    correction = correct(accrual, rule, "gold")
+    assert correction is not None
+    assert (correction.after.earned, correction.after.multiplier, correction.points) == (25, "1.5", 8)
+    assert correct(accrual, rule, "base") is None
