@@ -12,7 +12,6 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ import asyncpg
 
 from common.storage.migrations import upgrade
 from stack.account import Account, Place
+from stack.compose import daemon_answers
 from stack.management import Management
 from stack.packages import require
 from stack.ports import Ports
@@ -86,7 +86,7 @@ def start() -> Servers:
     if servers.database_url and servers.rabbitmq_url:
         return servers
     try:
-        if _docker_answers():
+        if daemon_answers():
             _start_containers(servers)
         else:
             _start_private(servers)
@@ -108,12 +108,6 @@ def _stop(servers: Servers) -> None:
     for end in reversed(servers.stop):
         end()
     servers.stop.clear()
-
-
-def _docker_answers() -> bool:
-    if shutil.which("docker") is None:
-        return False
-    return subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=20).returncode == 0
 
 
 def _start_private(servers: Servers) -> None:

@@ -32,9 +32,15 @@ _READY_SECONDS = 180.0
 
 
 @cache
+def daemon_answers() -> bool:
+    """Whether there is a Docker daemon and this user may speak to it."""
+    return _works("docker", "info")
+
+
+@cache
 def _command() -> tuple[str, ...] | None:
     """How Compose is called here; None if there is no daemon or no Compose."""
-    if not _works("docker", "info"):
+    if not daemon_answers():
         return None
     for command in (("docker", "compose"), ("docker-compose",)):
         if _works(*command, "version"):
@@ -168,4 +174,7 @@ def _ask(*arguments: str) -> str:
 def _works(*command: str) -> bool:
     if shutil.which(command[0]) is None:
         return False
-    return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 0
+    try:
+        return subprocess.run(command, capture_output=True, check=False, timeout=20).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
