@@ -99,6 +99,10 @@ async def value(database: Database, sql: str, **params: Any) -> Any:
         return await tx.fetch_value(sql, params)
 
 
+PAYLOADS = "SELECT convert_from(body, 'UTF8')::jsonb ->> 'data' AS body FROM outbox"
+"""What was emitted, as JSON."""
+
+
 async def rows(database: Database, sql: str, **params: Any) -> Sequence[Any]:
     async with database.transaction() as tx:
         return await tx.fetch_all(sql, params)

@@ -9,6 +9,7 @@ from common.events.points import PointsEarned
 from common.storage import Database
 from tests.points.world import (
     NOON,
+    PAYLOADS,
     SHOP,
     balance,
     day,
@@ -26,7 +27,7 @@ from tests.points.world import (
 
 
 async def earned_events(database: Database) -> list[PointsEarned]:
-    found = await rows(database, "SELECT body FROM outbox WHERE type = 'points.earned.v1' ORDER BY id")
+    found = await rows(database, f"{PAYLOADS} WHERE routing_key = 'points.earned.v1' ORDER BY id")
     return [PointsEarned.model_validate_json(row.body) for row in found]
 
 
@@ -68,7 +69,8 @@ async def test_event_carries_the_trace_of_its_cause(points_database: Database) -
         traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     )
     await happen(points_database, traced)
-    assert (await value(points_database, "SELECT traceparent FROM outbox"))[3:35] == "0af7651916cd43dd8448eb211c80319c"
+    trace = await value(points_database, "SELECT convert_from(body, 'UTF8')::jsonb ->> 'traceparent' FROM outbox")
+    assert trace[3:35] == "0af7651916cd43dd8448eb211c80319c"
 
 
 async def test_purchase_that_earns_nothing_is_recorded_without_a_transfer_or_an_event(

@@ -9,14 +9,14 @@ from points.accruals.domain import Accrual
 from points.ledger import handlers as ledger
 from points.repricing.domain import correct
 from points.rules.domain import version_of
-from tests.points.world import NOON, SHOP, balance, day, happen, member, purchase, rate, refund, rows, tiers
+from tests.points.world import NOON, PAYLOADS, SHOP, balance, day, happen, member, purchase, rate, refund, rows, tiers
 
 SOMEONE = uuid4()
 GOLD = {"silver": "1.5", "gold": "2"}
 
 
 async def repriced(database: Database) -> list[PointsRepriced]:
-    found = await rows(database, "SELECT body FROM outbox WHERE type = 'points.repriced.v1' ORDER BY id")
+    found = await rows(database, f"{PAYLOADS} WHERE routing_key = 'points.repriced.v1' ORDER BY id")
     return [PointsRepriced.model_validate_json(row.body) for row in found]
 
 

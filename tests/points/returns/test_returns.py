@@ -13,6 +13,7 @@ from points.ledger.domain import ALLOW_NEGATIVE, Cause, take
 from points.returns import handlers as returns
 from tests.points.world import (
     NOON,
+    PAYLOADS,
     SHOP,
     balance,
     day,
@@ -29,7 +30,7 @@ from tests.points.world import (
 
 
 async def clawed_back(database: Database) -> list[PointsClawedBack]:
-    found = await rows(database, "SELECT body FROM outbox WHERE type = 'points.clawed_back.v1' ORDER BY id")
+    found = await rows(database, f"{PAYLOADS} WHERE routing_key = 'points.clawed_back.v1' ORDER BY id")
     return [PointsClawedBack.model_validate_json(row.body) for row in found]
 
 

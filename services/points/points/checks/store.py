@@ -100,7 +100,9 @@ _KEEP = """
     VALUES (:now, :complete, :wallet, :transfers, :balance, :debt, :lots, :issued, :clawed_back, :written_off,
         :difference, CAST(:problems AS jsonb))
 """
-_PRUNE = "DELETE FROM ledger_checks WHERE checked_at < :now - interval '30 days' AND problems = '[]'"
+_PRUNE = (
+    "DELETE FROM ledger_checks WHERE checked_at < CAST(:now AS timestamptz) - interval '30 days' AND problems = '[]'"
+)
 _LATEST = """
     SELECT DISTINCT ON (wallet) wallet, checked_at, complete, difference, problems::text AS problems
     FROM ledger_checks WHERE complete ORDER BY wallet, checked_at DESC
