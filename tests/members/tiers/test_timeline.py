@@ -36,7 +36,9 @@ def tiers_of(history: tuple[TierSince, ...]) -> list[tuple[str, datetime]]:
     return [(entry.tier, entry.since) for entry in history]
 
 
-def held(purchases: list[Bought], returns: list[Returned], *rules: Rules, now: datetime = NOW) -> list[tuple[str, datetime]]:
+def held(
+    purchases: list[Bought], returns: list[Returned], *rules: Rules, now: datetime = NOW
+) -> list[tuple[str, datetime]]:
     return tiers_of(timeline(purchases, returns, rules, joined_at=JOINED, now=now))
 
 
@@ -68,7 +70,10 @@ def test_tier_falls_exactly_when_the_purchase_leaves_the_window() -> None:
 
 
 def test_purchase_at_the_instant_another_leaves_keeps_the_tier() -> None:
-    assert held([bought(5, 10_000, "A"), bought(370, 10_000, "B")], [], YEARLY) == [("base", JOINED), ("silver", day(5))]
+    assert held([bought(5, 10_000, "A"), bought(370, 10_000, "B")], [], YEARLY) == [
+        ("base", JOINED),
+        ("silver", day(5)),
+    ]
 
 
 def test_window_is_a_length_of_time_whatever_the_clocks_do() -> None:
@@ -146,7 +151,10 @@ def test_new_rules_do_not_rewrite_what_was_before() -> None:
 
 def test_where_tiers_never_fall_new_rules_take_nothing() -> None:
     stricter = Rules(
-        tiers=(TIERS[0], Tier(key="silver", name="银牌", rank=1, threshold=20_000)), window=None, falls=False, since=day(100)
+        tiers=(TIERS[0], Tier(key="silver", name="银牌", rank=1, threshold=20_000)),
+        window=None,
+        falls=False,
+        since=day(100),
     )
     assert held([bought(5, 10_000)], [], LIFELONG, stricter)[-1] == ("silver", day(5))
 
@@ -201,9 +209,11 @@ def test_purchase_of_tomorrow_changes_nothing_today() -> None:
     assert position.coming.since == NOW + DAY
 
 
-def test_purchase_before_joining_starts_the_history() -> None:
+def test_purchase_before_joining_counts() -> None:
     early = Bought(at=JOINED - 10 * DAY, source="//shop", order_id="A", goods=500)
-    assert held([early], [], LIFELONG) == [("base", JOINED - 10 * DAY)]
+    assert held([early], [], LIFELONG) == [("base", JOINED)]
+    large = Bought(at=JOINED - 5 * DAY, source="//shop", order_id="B", goods=9_500)
+    assert held([early, large], [], LIFELONG) == [("silver", JOINED - 5 * DAY)]
 
 
 def test_direction_follows_the_ranks() -> None:
@@ -242,14 +252,16 @@ def rule_sets(draw: st.DrawFn) -> tuple[Rules, ...]:
 def tier_by_definition(
     purchases: list[Bought], returns: list[Returned], rules: tuple[Rules, ...], instants: list[datetime], at: datetime
 ) -> str:
-    """Live through all instants up to `at`, adding up what counts, as if what was returned by `at` had never been bought."""
+    """Live through all instants up to `at` and add up what counts; what was returned by `at` was never bought."""
     held_key = "base"
     for instant in [moment for moment in instants if moment <= at]:
         version = [v for v in rules if v.since is None or v.since <= instant][-1]
         amount = 0
         for purchase in purchases:
             if purchase.at <= instant and (version.window is None or instant < purchase.at + version.window):
-                back = sum(r.amount for r in returns if r.order_id == purchase.order_id and max(r.at, purchase.at) <= at)
+                back = sum(
+                    r.amount for r in returns if r.order_id == purchase.order_id and max(r.at, purchase.at) <= at
+                )
                 amount += max(0, purchase.goods - back)
         reached = version.tier_at(amount)
         current = version.tier_named(held_key)

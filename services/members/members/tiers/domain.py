@@ -6,8 +6,8 @@ The order in which purchases and returns became known does not matter: the same 
   Windows are lengths of time between instants, so no change of the clock moves them.
 - A return lowers what its purchase counts from the return's instant on, in proportion, never below nothing.
 - Rules hold from their `since` on; a change of rules does not rewrite what was before.
-- Where tiers fall, the tier is always that of the amount. Where they never fall, time and new rules take no tier away; only
-  a return does: from then on the member holds what would have been reached without what was given back.
+- Where tiers fall, the tier is always that of the amount. Where they never fall, time and new rules take no tier away;
+  only a return does: from then on the member holds what would have been reached without what was given back.
 """
 
 from bisect import bisect_right
@@ -42,7 +42,7 @@ class Rules:
     since: datetime | None = None
 
     def tier_at(self, amount: int) -> Tier:
-        return self.tiers[max(0, bisect_right(self.tiers, amount, key=lambda tier: tier.threshold) - 1)]
+        return self.tiers[bisect_right([tier.threshold for tier in self.tiers[1:]], amount)]
 
     def tier_named(self, key: str) -> Tier | None:
         return next((tier for tier in self.tiers if tier.key == key), None)
@@ -105,24 +105,36 @@ _Move = tuple[datetime, int, tuple[str, str], int, str]  # instant, order within
 
 
 def timeline(
-    purchases: Sequence[Bought], returns: Sequence[Returned], rules: Sequence[Rules], *, joined_at: datetime, now: datetime
+    purchases: Sequence[Bought],
+    returns: Sequence[Returned],
+    rules: Sequence[Rules],
+    *,
+    joined_at: datetime,
+    now: datetime,
 ) -> tuple[TierSince, ...]:
     """All tiers held up to `now`, in order. `rules` as `effective` gives them."""
     return standing(purchases, returns, rules, joined_at=joined_at, now=now).history
 
 
 def standing(
-    purchases: Sequence[Bought], returns: Sequence[Returned], rules: Sequence[Rules], *, joined_at: datetime, now: datetime
+    purchases: Sequence[Bought],
+    returns: Sequence[Returned],
+    rules: Sequence[Rules],
+    *,
+    joined_at: datetime,
+    now: datetime,
 ) -> Standing:
     counted = _counted(purchases, returns, rules)
-    start = min((entry.at for entry in counted), default=joined_at)
-    first = TierSince(tier=_at(rules, min(start, joined_at)).tiers[0].key, since=min(start, joined_at), reason="joined")
     if any(item.taken for item in counted) and not all(version.falls for version in rules):
-        entries = _by_epochs(counted, rules, first)
+        entries = _by_epochs(counted, rules)
     else:
-        entries = _sweep(counted, rules, first)
+        entries = _sweep(counted, rules)
+    if len(entries) > 1 and entries[1].since <= joined_at:
+        entries.pop(0)
+    else:
+        entries[0] = replace(entries[0], since=joined_at)
     in_force = _at(rules, now)
-    past = [entry for entry in entries if entry.since <= now] or [first]
+    past = [entry for entry in entries if entry.since <= now] or entries[:1]
     return Standing(
         history=tuple(past),
         tier=in_force.tier_named(past[-1].tier) or in_force.tiers[0],
@@ -132,7 +144,7 @@ def standing(
 
 
 def effective(versions: Iterable[Rules]) -> tuple[Rules, ...]:
-    """Rules in the order they were decided → rules in the order they hold: a later decision replaces what it overlaps."""
+    """Rules in the order they were decided → in the order they hold: a later decision replaces what it overlaps."""
     held: list[Rules] = []
     for version in versions:
         since = version.since
@@ -144,7 +156,7 @@ def effective(versions: Iterable[Rules]) -> tuple[Rules, ...]:
 
 
 def direction(rules: Rules, before: str, after: str) -> str:
-    """"up", "down" or "none", by the ranks of today's rules; a tier that is no more ranks lowest."""
+    """ "up", "down" or "none", by the ranks of today's rules; a tier that is no more ranks lowest."""
     ranks = {tier.key: tier.rank for tier in rules.tiers}
     left, right = ranks.get(before, -1), ranks.get(after, -1)
     return "up" if right > left else "down" if right < left else "none"
@@ -192,9 +204,9 @@ def _amount(counted: Sequence[_Counted], rules: Rules, at: datetime) -> int:
     )
 
 
-def _sweep(counted: Sequence[_Counted], rules: Sequence[Rules], first: TierSince) -> list[TierSince]:
+def _sweep(counted: Sequence[_Counted], rules: Sequence[Rules]) -> list[TierSince]:
     """Walk through all instants at which the amount changes; the future is walked as if nothing more were bought."""
-    entries = [first]
+    entries = [TierSince(tier=rules[0].tiers[0].key, since=START, reason="joined")]
     for place, version in enumerate(rules):
         start = version.since or START
         end = (rules[place + 1].since or START) if place + 1 < len(rules) else END
@@ -213,13 +225,23 @@ def _moves(item: _Counted, window: timedelta | None, start: datetime, end: datet
         return []
     carried = item.at < start
     enters = start if carried else item.at
-    moves = [(enters, _EXIT if carried else _PURCHASE, item.key, item.basis, "rules" if carried else f"purchase {item.key[1]}")]
+    moves = [
+        (
+            enters,
+            _EXIT if carried else _PURCHASE,
+            item.key,
+            item.basis,
+            "rules" if carried else f"purchase {item.key[1]}",
+        )
+    ]
     left = item.basis
     for at, amount, return_id in item.taken:
         at = max(at, enters)
         if at < min(leaves, end):
             before = carried and at == start
-            moves.append((at, _EXIT if before else _RETURN, item.key, -amount, "rules" if before else f"return {return_id}"))
+            moves.append(
+                (at, _EXIT if before else _RETURN, item.key, -amount, "rules" if before else f"return {return_id}")
+            )
             left -= amount
     if leaves < end:
         moves.append((leaves, _EXIT, item.key, -left, "window"))
@@ -228,16 +250,16 @@ def _moves(item: _Counted, window: timedelta | None, start: datetime, end: datet
 
 def _walk(moves: Sequence[_Move], rules: Rules, entries: list[TierSince]) -> None:
     """Append to `entries` each change of tier that the sorted moves make."""
+    thresholds = [tier.threshold for tier in rules.tiers[1:]]
     amount = place = 0
     while place < len(moves):
-        instant, before, reason = moves[place][0], rules.tier_at(amount), moves[place][4]
-        reached = before
+        instant, reason, rank = moves[place][0], moves[place][4], bisect_right(thresholds, amount)
         while place < len(moves) and moves[place][0] == instant:
             amount += moves[place][3]
-            if (now := rules.tier_at(amount)) is not reached:
-                reached, reason = now, moves[place][4]
+            if (now := bisect_right(thresholds, amount)) != rank:
+                rank, reason = now, moves[place][4]
             place += 1
-        held = rules.tier_named(entries[-1].tier)
+        reached, held = rules.tiers[rank], rules.tier_named(entries[-1].tier)
         if held is not None and not rules.falls and reached.rank <= held.rank:
             continue
         if held is not reached:
@@ -252,16 +274,16 @@ def _enter(entries: list[TierSince], entry: TierSince) -> None:
         entries.append(entry)
 
 
-def _by_epochs(counted: Sequence[_Counted], rules: Sequence[Rules], first: TierSince) -> list[TierSince]:
+def _by_epochs(counted: Sequence[_Counted], rules: Sequence[Rules]) -> list[TierSince]:
     """Where tiers never fall: after each return, what would have been reached had it never been bought."""
     instants = sorted({at for item in counted for at, _, _ in item.taken})
     entries: list[TierSince] = []
     for since, until in pairwise([START, *instants, END]):
         known = [_without(item, since) for item in counted]
-        walked = _sweep(known, rules, first)
-        held = next(entry for entry in reversed(walked) if entry.since <= since or entry is walked[0])
+        walked = _sweep(known, rules)
+        held = next(entry for entry in reversed(walked) if entry.since <= since)
         if not entries:
-            entries.append(first)
+            entries.append(held)
         elif held.tier != entries[-1].tier:
             reason = held.reason if held.since == since else _return_at(counted, since)
             _enter(entries, TierSince(tier=held.tier, since=since, reason=reason))

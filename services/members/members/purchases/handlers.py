@@ -1,0 +1,165 @@
+"""Record purchases and returns, each once, and review the tiers of those concerned."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from common.events import Event
+from common.events.contract import Contract
+from common.events.purchases import PurchaseCompleted, PurchaseRefunded
+from common.messaging import Outcome, dead, duplicate, retry
+from common.storage import Transaction
+from common.storage.programme import programme
+from members.purchases import store
+from members.purchases.domain import Limits, Same, grouped, refusal
+from members.purchases.store import Key
+from members.tiers import handlers as tiers
+from members.tiers.handlers import Life
+
+C = TypeVar("C", bound=Contract)
+
+REVIEW_LIMIT = 2_000
+"""Members reviewed by one run of the job."""
+
+
+async def purchases_completed(tx: Transaction, events: Sequence[Event[PurchaseCompleted]]) -> Sequence[Outcome]:
+    """Record each purchase once; who crosses a threshold changes tier in the same transaction."""
+    outcomes, taken = await sift(tx, events)
+    held = await tiers.lock(tx, {event.data.member_id for event in taken})
+    unknown = [event for event in taken if event.data.member_id not in held]
+    outcomes += [retry(event, "unknown_member", f"No member {event.data.member_id} (yet).") for event in unknown]
+    groups = grouped([(_order(event), event) for event in taken if event.data.member_id in held])
+    new = await store.record_purchases(tx, [same.first for same in groups.values()]) if groups else set()
+    outcomes += await _repeated(tx, groups, new, store.purchase_hashes, "order_id_reused")
+    if new:
+        fresh = {key: same.first for key, same in groups.items() if key in new}
+        await store.match_by_purchase(tx, {_order(event): event.data.member_id for event in fresh.values()})
+        causes = {event.data.member_id: event for event in fresh.values()}
+        await _review(tx, {member_id: held[member_id] for member_id in causes}, causes)
+    return outcomes
+
+
+async def purchases_refunded(tx: Transaction, events: Sequence[Event[PurchaseRefunded]]) -> Sequence[Outcome]:
+    """Record each return once; it waits when its purchase is not known yet."""
+    outcomes, taken = await sift(tx, events)
+    groups = grouped([((event.source, event.data.return_id), event) for event in taken])
+    new = await store.record_returns(tx, [same.first for same in groups.values()]) if groups else set()
+    outcomes += await _repeated(tx, groups, new, store.return_hashes, "return_id_reused")
+    matched = await store.match_by_return(tx, sorted(new)) if new else {}
+    if matched:
+        causes = {member_id: groups[key].first for key, member_id in matched.items()}
+        await _review(tx, await tiers.lock_or_defer(tx, set(causes)), causes)
+    return outcomes
+
+
+async def reviewed(tx: Transaction) -> None:
+    """Timed job: whom time, new rules or a postponed review may have moved to another tier."""
+    due = await tiers.due(tx, limit=REVIEW_LIMIT)
+    await _review(tx, await tiers.lock(tx, due) if due else {}, {})
+
+
+async def returns_matched(tx: Transaction) -> None:
+    """Timed job: a return and its purchase that were committed in the same moment did not see each other."""
+    keys = await store.overlooked(tx, limit=REVIEW_LIMIT)
+    if keys:
+        members = set((await store.match_by_return(tx, keys)).values())
+        await _review(tx, await tiers.lock(tx, members), {})
+
+
+async def sift(tx: Transaction, events: Sequence[Event[C]]) -> tuple[list[Outcome], list[Event[C]]]:
+    """What will never be taken, with the reason, and the rest. For events with `currency` and `occurred_at`."""
+    limits = await limits_now(tx)
+    outcomes: list[Outcome] = []
+    taken: list[Event[C]] = []
+    for event in events:
+        data: Any = event.data
+        refused = refusal(data.currency, data.occurred_at, limits, tx.now)
+        if refused is None:
+            taken.append(event)
+        else:
+            outcomes.append(dead(event, refused.reason, refused.message))
+    return outcomes, taken
+
+
+async def limits_now(tx: Transaction) -> Limits:
+    settings = await programme(tx)
+    return Limits(
+        currency=settings.currency,
+        latest_future_hours=settings.latest_future_hours,
+        earliest_year=settings.earliest_year,
+    )
+
+
+async def life_of(tx: Transaction, member_id: UUID) -> Life:
+    """Everything the member bought and gave back."""
+    return (await _lives(tx, [member_id])).get(member_id, Life())
+
+
+async def known(tx: Transaction, keys: Sequence[Key]) -> dict[Key, bytes]:
+    """The body hashes of purchases that are recorded."""
+    return await store.purchase_hashes(tx, keys)
+
+
+async def known_returns(tx: Transaction, keys: Sequence[Key]) -> dict[Key, bytes]:
+    return await store.return_hashes(tx, keys)
+
+
+async def any_recorded(tx: Transaction) -> bool:
+    return await store.any_recorded(tx)
+
+
+async def counts(tx: Transaction) -> Row[Any]:
+    """`purchases`, `returns`, `waiting`."""
+    return await store.counts(tx)
+
+
+async def of_member(
+    tx: Transaction, member_id: UUID, *, after: tuple[datetime, str, str] | None, limit: int
+) -> Sequence[Row[Any]]:
+    return await store.of_member(tx, member_id, after=after, limit=limit)
+
+
+async def find(tx: Transaction, source: str, order_id: str) -> Row[Any] | None:
+    return await store.find(tx, source, order_id)
+
+
+async def returns_of(tx: Transaction, rows: Sequence[Row[Any]]) -> dict[Key, list[Row[Any]]]:
+    return await store.returns_of(tx, [(row.source, row.order_id) for row in rows]) if rows else {}
+
+
+def _order(event: Event[PurchaseCompleted]) -> Key:
+    return (event.source, event.data.order_id)
+
+
+async def _review(tx: Transaction, held: Mapping[UUID, Any], causes: Mapping[UUID, Event[Any]]) -> None:
+    if held:
+        await tiers.review(tx, held, await _lives(tx, sorted(held)), causes)
+
+
+async def _lives(tx: Transaction, member_ids: Sequence[UUID]) -> dict[UUID, Life]:
+    bought, returned = await store.lives(tx, member_ids)
+    return {id: Life(bought=bought.get(id, ()), returned=returned.get(id, ())) for id in {*bought, *returned}}
+
+
+async def _repeated(
+    tx: Transaction,
+    groups: Mapping[Key, Same[Event[C]]],
+    new: set[Key],
+    stored: Callable[[Transaction, Sequence[Key]], Any],
+    reason: str,
+) -> list[Outcome]:
+    """Outcomes of those whose key was seen before, in this batch or earlier: the same again, or another body."""
+    before: dict[Key, bytes] = await stored(tx, [key for key in groups if key not in new])
+    outcomes = []
+    for key, same in groups.items():
+        again: Iterable[Event[C]] = same.others if key in new else (same.first, *same.others)
+        first_hash = same.first.body_hash if key in new else before[key]
+        for event in again:
+            if event.body_hash == first_hash:
+                outcomes.append(duplicate(event))
+            else:
+                outcomes.append(dead(event, reason, f"{key[1]!r} of {key[0]} came before with another body."))
+    return outcomes

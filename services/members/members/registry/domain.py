@@ -1,0 +1,128 @@
+"""What a member is, what may be seen of one, and what a change of one is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+ACTIVE, SUSPENDED = "active", "suspended"
+GENDERS = ("", "female", "male", "other")
+EARLIEST_BIRTHDAY = date(1900, 1, 1)
+
+PERSONAL_FIELDS = ("name", "phone", "email", "birthday", "address", "card_number", "openid", "external_ids")
+"""Kept sealed with the member's data key."""
+OPEN_FIELDS = ("status", "channel", "region", "gender")
+"""Kept open: lists are filtered by them."""
+TOLD_FIELDS = ("name", "phone", "email")
+"""What notify needs to write to a member; sealed, it travels in the events."""
+
+
+class MemberNotFoundError(Exception):
+    """Nobody has this number."""
+
+    def __init__(self, member_id: UUID) -> None:
+        super().__init__(f"There is no member {member_id}.")
+        self.member_id = member_id
+
+
+class MemberStaleError(Exception):
+    """Somebody else changed the member in the meantime."""
+
+    def __init__(self, *, seen: int, revision: int) -> None:
+        super().__init__(f"The member is at revision {revision}, you have seen {seen}: read it again.")
+        self.seen = seen
+        self.revision = revision
+
+
+class RevisionNeededError(Exception):
+    """A change without the revision it is based on could undo what somebody else did."""
+
+    def __init__(self) -> None:
+        super().__init__('Say which revision you have seen: If-Match: "7", or `revision` in the body.')
+
+
+class IdentityTakenError(Exception):
+    """Another member is known by one of these already. `kinds` names them, the texts are not repeated."""
+
+    def __init__(self, kinds: list[str], member_id: UUID | None) -> None:
+        super().__init__(f"A member with this {' and '.join(kinds)} exists already.")
+        self.kinds = kinds
+        self.member_id = member_id
+
+
+class MemberInvalidError(Exception):
+    """A field that cannot be kept."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One member. `personal` holds those of PERSONAL_FIELDS that are known, all as text; `external_ids` as JSON."""
+
+    member_id: UUID
+    revision: int
+    status: str
+    registered_at: datetime
+    channel: str
+    region: str
+    gender: str
+    tier: str
+    preferences: str
+    personal: Mapping[str, str]
+
+
+def fields_of(member: Member) -> dict[str, str]:
+    """Everything of a member that can be changed, by name, as text."""
+    fields = {name: member.personal.get(name, "") for name in PERSONAL_FIELDS}
+    fields.update(status=member.status, channel=member.channel, region=member.region, gender=member.gender)
+    fields["preferences"] = member.preferences
+    return fields
+
+
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Field → (before, after) of what differs."""
+    return {
+        name: (before.get(name, ""), value) for name, value in sorted(after.items()) if value != before.get(name, "")
+    }
+
+
+def check_birthday(text: str, today: date) -> str:
+    """An ISO date that somebody alive can have. Raises MemberInvalidError."""
+    try:
+        birthday = date.fromisoformat(text)
+    except ValueError:
+        raise MemberInvalidError("birthday", "is not a date like 1990-05-01") from None
+    if not EARLIEST_BIRTHDAY <= birthday <= today:
+        raise MemberInvalidError("birthday", f"is not between {EARLIEST_BIRTHDAY} and today")
+    return birthday.isoformat()
+
+
+def check_registered_at(instant: datetime, now: datetime) -> datetime:
+    """Members of an older programme bring their date with them. Raises MemberInvalidError for days to come."""
+    if instant > now:
+        raise MemberInvalidError("registered_at", "is in the future")
+    if instant.year < EARLIEST_BIRTHDAY.year:
+        raise MemberInvalidError("registered_at", f"is before the year {EARLIEST_BIRTHDAY.year}")
+    return instant
+
+
+def masked(name: str, value: str) -> str:
+    """What those see of a personal field who may not reveal it: enough to recognise, too little to use."""
+    if not value:
+        return value
+    if name == "name":
+        return value[0] + "*" * min(len(value) - 1, 8)
+    if name == "phone":
+        return value[:-8] + "****" + value[-4:] if len(value) > 9 else "****" + value[-2:]
+    if name == "email":
+        local, _, host = value.partition("@")
+        return f"{local[0]}***@{host}"
+    if name == "birthday":
+        return "****-**-**"
+    if name == "card_number":
+        return "*" * (len(value) - 4) + value[-4:]
+    return "***"

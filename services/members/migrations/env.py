@@ -1,0 +1,3 @@
+from common.storage.migrations import run
+
+run()
