@@ -4,10 +4,11 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
+
 from common.http import create_app
 from common.security.tokens import TokenVerifier
 from common.storage import Database
-from fastapi import FastAPI
 from notify.__main__ import SERVICE
 
 Client = httpx.AsyncClient

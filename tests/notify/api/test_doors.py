@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import Callable
 
+from fastapi import FastAPI
+from pydantic import SecretStr
+
 from common.http import create_app, public_routes, walk
 from common.security.tokens import TokenVerifier
 from common.storage import Database
-from fastapi import FastAPI
 from notify.__main__ import SERVICE
 from notify.dispatch.handlers import points_earned
 from notify.settings import Settings
-from pydantic import SecretStr
-
 from tests.common.http.conformance import conformance
 from tests.notify.events import earned, handled, member
 

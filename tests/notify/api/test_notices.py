@@ -4,9 +4,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from common.storage import Database
 from notify.dispatch.handlers import points_clawed_back, points_earned
-
 from tests.notify.api.conftest import Client
 from tests.notify.events import SHOP, clawed_back, earned, handled, member, notices, rows
 

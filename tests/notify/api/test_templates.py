@@ -6,7 +6,6 @@ from uuid import uuid4
 
 from common.storage import Database
 from notify.dispatch.handlers import points_earned
-
 from tests.notify.api.conftest import Client
 from tests.notify.events import earned, handled, member, notices, rows
 

@@ -201,6 +201,16 @@ async def test_a_connection_that_breaks_at_the_recipient_is_tried_again_later(
     assert sorted(await attempts(notify_database)) == [("sent", 250), ("temporary", 0)]
 
 
+async def test_a_server_that_closes_over_one_mail_takes_the_others(
+    notify_database: Database, mails: MailServer, office: Office
+) -> None:
+    mails.on_recipient = lambda address: "421 closing" if address == ADDRESS else "250 OK"
+    await queued(notify_database, ADDRESS, "ok@example.com")
+    await send(office())
+    assert mails.addresses == ["ok@example.com"]
+    assert sorted(await attempts(notify_database)) == [("sent", 250), ("temporary", 421)]
+
+
 async def test_an_idle_connection_that_was_closed_is_opened_again(
     notify_database: Database, mails: MailServer, office: Office
 ) -> None:

@@ -58,7 +58,10 @@ async def test_a_mail_is_sent_as_the_template_says(
     assert (notice["state"], notice["attempts"]) == ("sent", 1)
     assert await attempts(notify_database) == [("sent", 250)]
     assert (await told(notify_database))[-1] == ("notice.sent.v1", "email")
-    traces = await rows(notify_database, "SELECT DISTINCT substr(traceparent, 4, 32) AS trace FROM outbox")
+    traces = await rows(
+        notify_database,
+        "SELECT DISTINCT substr(convert_from(body, 'UTF8')::jsonb ->> 'traceparent', 4, 32) AS trace FROM outbox",
+    )
     assert traces == [{"trace": "a" * 32}]
     assert await rows(notify_database, "SELECT * FROM deliveries") == []
 

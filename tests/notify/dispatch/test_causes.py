@@ -31,7 +31,11 @@ async def test_points_earned_become_an_inbox_notice_at_once_and_a_mail_in_the_qu
     assert (mail["channel"], mail["state"], mail["subject"], mail["text"]) == ("email", "queued", None, None)
     assert (inbox["cause_source"], inbox["cause_id"], inbox["about"]) == (event.source, event.id, "A-77")
     assert await told(notify_database) == [("notice.sent.v1", "inbox")]
-    outbox = await story.rows(notify_database, "SELECT traceparent, subject FROM outbox")
+    outbox = await story.rows(
+        notify_database,
+        "SELECT e ->> 'traceparent' AS traceparent, e ->> 'subject' AS subject"
+        " FROM outbox, CAST(convert_from(body, 'UTF8') AS jsonb) AS e",
+    )
     assert (outbox[0]["traceparent"][3:35], outbox[0]["subject"]) == ("a" * 32, "A-77")
     queue = await story.rows(notify_database, "SELECT notice_id, tries, lease FROM deliveries")
     assert queue == [{"notice_id": mail["notice_id"], "tries": 0, "lease": None}]

@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from typing import Literal
 from urllib.parse import quote
 from uuid import UUID
@@ -72,10 +72,12 @@ class Letter:
 
 def sender_of(mail_from: str, unsubscribe_url: str = "") -> Sender:
     """From `Name <address>` or an address alone. Raises ValueError."""
-    name, address = parseaddr(mail_from)
-    if address.count("@") != 1 or not address.isascii() or address.startswith("@") or address.endswith("@"):
-        raise ValueError("is not an e-mail address like Members <members@example.com>")
-    return Sender(name=one_line(name), address=address, unsubscribe_url=unsubscribe_url)
+    name, bracket, rest = mail_from.strip().rpartition("<")
+    try:
+        address = envelope_address(rest.removesuffix(">"))
+    except AddressRefusedError as error:
+        raise ValueError(f"is not like Members <members@example.com>: {error}") from None
+    return Sender(name=one_line(name).strip('"') if bracket else "", address=address, unsubscribe_url=unsubscribe_url)
 
 
 def envelope_address(address: str) -> str:
@@ -180,16 +182,13 @@ def outcome_of(code: int) -> Outcome:
     return "permanent" if code >= 500 else "temporary"
 
 
-def blames_provider(command: str, code: int) -> bool:
+def blames_provider(stage: str, code: int) -> bool:
     """Whether an answer speaks of us or the provider instead of one message: pause then, and burn no attempt.
 
-    421 says that the service closes; a refusal of the sender or of the log-in would meet every other message too.
+    A refusal of the sender would meet every message alike, but for its size. Later refusals are the message's own: even
+    421 (closing), or a message that makes the server close would be offered for ever.
     """
-    if code == 421:
-        return True
-    if command == "sender":
-        return code != _SIZE_EXCEEDED
-    return command in ("connect", "login")
+    return stage == "sender" and code != _SIZE_EXCEEDED
 
 
 def next_step(attempt: Attempt, tries: int, now: datetime) -> NextStep:

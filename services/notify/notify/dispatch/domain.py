@@ -9,12 +9,10 @@ from datetime import datetime, timedelta
 
 from notify.preferences.domain import ACTIVE, Recipient
 
-CHANNELS = ("inbox", "email")
-PUSHED = frozenset({"email"})
-"""Channels that come to the member; what is stale is not pushed, but can be read in the inbox."""
+QUEUED, SENT, FAILED, SUPPRESSED = "queued", "sent", "failed", "suppressed"
 
-STATES = ("queued", "sent", "failed", "suppressed")
-QUEUED, SENT, FAILED, SUPPRESSED = STATES
+CHANNELS = {"inbox": SENT, "email": QUEUED}
+"""Channel → state of a new notice: the inbox is written at once, an e-mail waits for the sender."""
 
 OPTED_OUT = "opted_out"
 NO_CONTACT = "no_contact"

@@ -1,14 +1,11 @@
 """Causes become notices: decided for a whole batch, the inbox written at once, e-mails queued for the sender."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 from uuid import UUID
 
-import orjson
-
-from common.events import Contract, Event, new_id
+from common.events import Event, new_id
 from common.events.members import MemberTierChanged
 from common.events.notices import NoticeSent, NoticeSuppressed
 from common.events.points import PointsClawedBack, PointsEarned, PointsMoved, PointsRepriced
@@ -18,7 +15,8 @@ from common.storage import Transaction
 from common.storage.programme import programme
 from notify.channels import handlers as channels
 from notify.dispatch import domain, store
-from notify.dispatch.domain import QUEUED, SENT, SUPPRESSED, UNCORRECTED, Correction
+from notify.dispatch.domain import CHANNELS, QUEUED, SENT, UNCORRECTED, Correction
+from notify.dispatch.store import Ask, NewNotice
 from notify.preferences import handlers as preferences
 from notify.preferences.domain import Recipient, zone_of
 from notify.templates import handlers as templates
@@ -27,19 +25,7 @@ from notify.templates.words import words
 NOTICED_WALLET = "points"
 Facts = dict[str, object]
 Known = Mapping[UUID, Recipient]
-Corrections = Mapping[tuple[UUID, str, str], Correction]
-"""By (member, order source, order id)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """Something happened that a member may want to hear of."""
-
-    event: Event[Contract]
-    member_id: UUID
-    key: str
-    facts: Facts
-    order: store.Order | None = None
+Corrections = Mapping[store.Order, Correction]
 
 
 async def points_earned(tx: Transaction, events: Sequence[Event[PointsEarned]]) -> Sequence[Outcome]:
@@ -117,19 +103,20 @@ async def _dispatch(tx: Transaction, asks: Sequence[Ask], known: Known) -> list[
         return []
     newsworthy.sort(key=lambda ask: (ask.event.id, ask.event.source))
     corrections = await corrections_of(tx, [ask.order for ask in newsworthy if ask.order])
-    settings = await programme(tx)
-    desk = _Desk(known, corrections, await templates.shelf(tx), settings)
-    decided = [(ask, desk.decide(ask, channel)) for ask in newsworthy for channel in domain.CHANNELS]
-    new = await store.insert(tx, [notice for _, notice in decided])
-    fresh = [(ask, notice) for ask, notice in decided if notice.notice_id in new]
-    await channels.queue(
-        tx, [(notice.notice_id, notice.member_id) for _, notice in fresh if notice.state == QUEUED], due_at=tx.now
-    )
-    for ask, notice in fresh:
-        if notice.state != QUEUED:
-            _tell(tx, ask, notice)
-    done = {ask.event.id for ask, _ in fresh}
-    return [duplicate(ask.event) for ask in newsworthy if ask.event.id not in done]
+    desk = _Desk(known, corrections, await templates.shelf(tx), await programme(tx))
+    decided = [(ask, channel, desk.decide(ask, channel)) for ask in newsworthy for channel in CHANNELS]
+    new = await store.insert(tx, newsworthy, [notice for _, _, notice in decided], CHANNELS)
+    mails, done = [], set()
+    for ask, channel, notice in decided:
+        if notice.notice_id not in new:
+            continue
+        done.add((ask.event.source, ask.event.id))
+        if notice.reason or CHANNELS[channel] != QUEUED:
+            _tell(tx, ask, channel, notice)
+        else:
+            mails.append((notice.notice_id, ask.member_id))
+    await channels.queue(tx, mails, due_at=tx.now)
+    return [duplicate(ask.event) for ask in newsworthy if (ask.event.source, ask.event.id) not in done]
 
 
 class _Desk:
@@ -145,37 +132,29 @@ class _Desk:
         self._zone = settings.time_zone
         self._zones: dict[str, tzinfo] = {}
 
-    def decide(self, ask: Ask, channel: str) -> store.NewNotice:
+    def decide(self, ask: Ask, channel: str) -> NewNotice:
         recipient = self._known[ask.member_id]
         correction = self._corrections.get(ask.order, UNCORRECTED) if ask.order else UNCORRECTED
         verdict = domain.judge(ask.key, channel, ask.facts, recipient, correction)
         choice = self._shelf.find(ask.key, channel, recipient.locale)
-        reason = verdict.reason or ("" if choice else domain.NO_TEMPLATE)
-        subject = text = None
-        if channel == "inbox" and choice and not reason:
-            told = {**verdict.facts, "programme": self._programme}
-            wording = choice.template.fill(words(choice.template, told, zone=self._zone_of(recipient)))
-            subject, text = wording.subject, wording.text
-        event = ask.event
-        return store.NewNotice(
+        if choice is None:
+            return NewNotice(notice_id=new_id(), reason=verdict.reason or domain.NO_TEMPLATE)
+        subject = text = facts = None
+        if CHANNELS[channel] == SENT:
+            # An e-mail is judged again when it leaves, from what was said first: corrections must not count twice.
+            facts = verdict.facts if verdict.facts is not ask.facts else None
+            if not verdict.reason:
+                told = {**verdict.facts, "programme": self._programme}
+                wording = choice.template.fill(words(choice.template, told, zone=self._zone_of(recipient)))
+                subject, text = wording.subject, wording.text
+        return NewNotice(
             notice_id=new_id(),
-            member_id=ask.member_id,
-            template=ask.key,
-            template_id=choice.template_id if choice else None,
-            template_version=choice.template.version if choice else 0,
-            channel=channel,
-            cause_source=event.source,
-            cause_id=event.id,
-            cause_type=event.type,
-            cause_time=event.time,
-            about=event.data.subject(),
-            # An e-mail is judged again when it leaves, from what was said first: corrections must not be applied twice.
-            facts=orjson.dumps(verdict.facts if channel == "inbox" else ask.facts).decode(),
+            template_id=choice.template_id,
+            template_version=choice.template.version,
             subject=subject,
             text=text,
-            state=SUPPRESSED if reason else SENT if channel == "inbox" else QUEUED,
-            reason=reason,
-            traceparent=event.traceparent,
+            reason=verdict.reason,
+            facts=facts,
         )
 
     def _zone_of(self, recipient: Recipient) -> tzinfo:
@@ -184,25 +163,25 @@ class _Desk:
         return self._zones[recipient.time_zone]
 
 
-def _tell(tx: Transaction, ask: Ask, notice: store.NewNotice) -> None:
+def _tell(tx: Transaction, ask: Ask, channel: str, notice: NewNotice) -> None:
     about: dict[str, Any] = {
         "notice_id": notice.notice_id,
-        "member_id": notice.member_id,
-        "template": notice.template,
+        "member_id": ask.member_id,
+        "template": ask.key,
         "template_version": notice.template_version,
-        "channel": notice.channel,
-        "cause_source": notice.cause_source,
-        "cause_id": notice.cause_id,
-        "about": notice.about,
+        "channel": channel,
+        "cause_source": ask.event.source,
+        "cause_id": ask.event.id,
+        "about": ask.event.data.subject(),
         "decided_at": tx.now,
     }
-    if notice.state == SENT:
-        tx.emit(NoticeSent(**about), cause=ask.event)
-    else:
+    if notice.reason:
         tx.emit(NoticeSuppressed(**about, reason=notice.reason), cause=ask.event)
+    else:
+        tx.emit(NoticeSent(**about), cause=ask.event)
 
 
-async def corrections_of(tx: Transaction, orders: Sequence[store.Order]) -> dict[tuple[UUID, str, str], Correction]:
+async def corrections_of(tx: Transaction, orders: Sequence[store.Order]) -> dict[store.Order, Correction]:
     """What was learned of these orders' points since they were earned; orders without corrections are absent."""
     rows = await store.corrections(tx, orders) if orders else ()
     return {

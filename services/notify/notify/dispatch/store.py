@@ -2,29 +2,38 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import Row
 
+from common.events import Contract, Event
 from common.storage import Transaction
 
 _INSERT = """
     INSERT INTO notices (
-        notice_id, member_id, template, template_id, template_version, channel, cause_source, cause_id, cause_type, cause_time,
-        about, facts, subject, text, state, reason, traceparent, decided_at, settled_at)
-    SELECT notice_id, member_id, template, template_id, template_version, channel, cause_source, cause_id, cause_type,
-        cause_time, about, CAST(facts AS jsonb), subject, text, state, reason, traceparent, :now,
-        CASE WHEN state <> 'queued' THEN CAST(:now AS timestamptz) END
+        notice_id, member_id, template, template_id, template_version, channel, cause_source, cause_id, cause_type,
+        cause_time, about, facts, subject, text, state, reason, traceparent, decided_at, settled_at)
+    SELECT new.notice_id, ask.member_id, ask.template, new.template_id, COALESCE(templates.version, 0), channel.name,
+        ask.cause_source, ask.cause_id, ask.cause_type, ask.cause_time, ask.about,
+        CAST(COALESCE(new.facts, ask.facts) AS jsonb), new.subject, new.text,
+        CASE WHEN new.reason <> '' THEN 'suppressed' ELSE channel.state END, new.reason, ask.traceparent, :now,
+        CASE WHEN new.reason <> '' OR channel.state <> 'queued' THEN CAST(:now AS timestamptz) END
     FROM unnest(
-        CAST(:notice_ids AS uuid[]), CAST(:member_ids AS uuid[]), CAST(:templates AS text[]), CAST(:template_ids AS uuid[]),
-        CAST(:template_versions AS integer[]), CAST(:channels AS text[]), CAST(:cause_sources AS text[]),
+        CAST(:member_ids AS uuid[]), CAST(:templates AS text[]), CAST(:cause_sources AS text[]),
         CAST(:cause_ids AS text[]), CAST(:cause_types AS text[]), CAST(:cause_times AS timestamptz[]),
-        CAST(:abouts AS text[]), CAST(:facts AS text[]), CAST(:subjects AS text[]), CAST(:texts AS text[]),
-        CAST(:states AS text[]), CAST(:reasons AS text[]), CAST(:traceparents AS text[]))
-        AS new(notice_id, member_id, template, template_id, template_version, channel, cause_source, cause_id, cause_type,
-               cause_time, about, facts, subject, text, state, reason, traceparent)
+        CAST(:abouts AS text[]), CAST(:facts AS text[]), CAST(:traceparents AS text[])) WITH ORDINALITY
+        AS ask(member_id, template, cause_source, cause_id, cause_type, cause_time, about, facts, traceparent, number)
+    CROSS JOIN unnest(CAST(:channels AS text[]), CAST(:channel_states AS text[])) WITH ORDINALITY
+        AS channel(name, state, number)
+    JOIN unnest(
+        CAST(:notice_ids AS uuid[]), CAST(:template_ids AS uuid[]), CAST(:subjects AS text[]), CAST(:texts AS text[]),
+        CAST(:reasons AS text[]), CAST(:notice_facts AS text[])) WITH ORDINALITY
+        AS new(notice_id, template_id, subject, text, reason, facts, number)
+        ON new.number = (ask.number - 1) * cardinality(CAST(:channels AS text[])) + channel.number
+    LEFT JOIN templates ON templates.template_id = new.template_id
+    ORDER BY ask.number, channel.number
     ON CONFLICT (cause_id, cause_source, member_id, template, channel) DO NOTHING
     RETURNING notice_id
 """
@@ -84,27 +93,33 @@ _DUPLICATES = (
 )
 
 
+Facts = Mapping[str, object]
+Order = tuple[UUID, str, str]
+"""(member, order source, order id)"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewNotice:
-    """A row of `notices` as it is decided. `facts` is a JSON object."""
+    """A notice as it is decided for one channel. `facts` only where they differ from those of the ask."""
 
     notice_id: UUID
+    template_id: UUID | None = None
+    template_version: int = 0
+    subject: str | None = None
+    text: str | None = None
+    reason: str = ""
+    facts: Facts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """Something happened that a member may want to hear of."""
+
+    event: Event[Contract]
     member_id: UUID
-    template: str
-    template_id: UUID | None
-    template_version: int
-    channel: str
-    cause_source: str
-    cause_id: str
-    cause_type: str
-    cause_time: datetime
-    about: str
-    facts: str
-    subject: str | None
-    text: str | None
-    state: str
-    reason: str
-    traceparent: str
+    key: str
+    facts: Facts
+    order: Order | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,36 +146,42 @@ class Settled:
     tried: int = 0
 
 
-Order = tuple[UUID, str, str]
-"""(member, order source, order id)"""
+async def insert(
+    tx: Transaction, asks: Sequence[Ask], notices: Sequence[NewNotice], channels: Mapping[str, str]
+) -> set[UUID]:
+    """Asks sorted by cause; `notices` has one of each channel (name → state when nothing speaks against it) per ask.
 
-
-async def insert(tx: Transaction, notices: Sequence[NewNotice]) -> set[UUID]:
-    """Rows sorted by cause; returns the ids of those that are new."""
+    Returns the ids of the new ones. What the channels have in common is sent once: encoding arrays is what costs here.
+    """
+    events = [ask.event for ask in asks]
     rows = await tx.fetch_all(
         _INSERT,
         {
             "now": tx.now,
+            "channels": list(channels),
+            "channel_states": list(channels.values()),
+            "member_ids": [ask.member_id for ask in asks],
+            "templates": [ask.key for ask in asks],
+            "cause_sources": [event.source for event in events],
+            "cause_ids": [event.id for event in events],
+            "cause_types": [event.type for event in events],
+            "cause_times": [event.time for event in events],
+            "abouts": [event.data.subject() for event in events],
+            "facts": [_json(ask.facts) for ask in asks],
+            "traceparents": [event.traceparent for event in events],
             "notice_ids": [notice.notice_id for notice in notices],
-            "member_ids": [notice.member_id for notice in notices],
-            "templates": [notice.template for notice in notices],
             "template_ids": [notice.template_id for notice in notices],
-            "template_versions": [notice.template_version for notice in notices],
-            "channels": [notice.channel for notice in notices],
-            "cause_sources": [notice.cause_source for notice in notices],
-            "cause_ids": [notice.cause_id for notice in notices],
-            "cause_types": [notice.cause_type for notice in notices],
-            "cause_times": [notice.cause_time for notice in notices],
-            "abouts": [notice.about for notice in notices],
-            "facts": [notice.facts for notice in notices],
             "subjects": [notice.subject for notice in notices],
             "texts": [notice.text for notice in notices],
-            "states": [notice.state for notice in notices],
             "reasons": [notice.reason for notice in notices],
-            "traceparents": [notice.traceparent for notice in notices],
+            "notice_facts": [None if notice.facts is None else _json(notice.facts) for notice in notices],
         },
     )
     return {row.notice_id for row in rows}
+
+
+def _json(facts: Facts) -> str:
+    return orjson.dumps(facts).decode()
 
 
 async def by_ids(tx: Transaction, ids: Sequence[UUID]) -> Sequence[Row[Any]]:

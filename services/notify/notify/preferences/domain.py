@@ -24,7 +24,7 @@ class Recipient:
     tier_revision: int = 0
 
     def wants(self, channel: str) -> bool:
-        return {"inbox": self.inbox, "email": self.email}.get(channel, False)
+        return self.inbox if channel == "inbox" else self.email if channel == "email" else False
 
 
 def zone_of(wanted: str, otherwise: str) -> tzinfo:

@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, cast
 from uuid import UUID
 
+import orjson
 from fastapi import Response
 from pydantic import AfterValidator, Field, JsonValue
 from sqlalchemy import Row
 
-import orjson
 from common.http import (
     CurrentCaller,
     IfMatch,
