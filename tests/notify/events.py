@@ -171,6 +171,7 @@ async def told(database: Database) -> list[tuple[str, str]]:
     """(event type, channel) of what was emitted, in order."""
     found = await rows(
         database,
-        "SELECT routing_key AS type, convert_from(body, 'UTF8')::jsonb #>> '{data,channel}' AS channel FROM outbox ORDER BY id",
+        "SELECT routing_key AS type, convert_from(body, 'UTF8')::jsonb #>> '{data,channel}' AS channel"
+        " FROM outbox ORDER BY id",
     )
     return [(row["type"], row["channel"]) for row in found]

@@ -4,8 +4,11 @@ Source: https://www.w3.org/TR/trace-context/ — `00-<32 hex trace id>-<16 hex p
 """
 
 import os
+import random
 import re
 from contextvars import ContextVar
+
+_random = random.Random(os.urandom(16))
 
 _VALID = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -15,7 +18,7 @@ current: ContextVar[str] = ContextVar("traceparent", default="")
 
 def new_traceparent() -> str:
     """The root of a new, sampled trace."""
-    return f"00-{os.urandom(16).hex()}-{os.urandom(8).hex()}-01"
+    return f"00-{_random.getrandbits(128):032x}-{_random.getrandbits(64):016x}-01"
 
 
 def valid(traceparent: str) -> bool:
@@ -27,7 +30,7 @@ def child_of(traceparent: str) -> str:
     parent = traceparent or current.get()
     if len(parent) != 55:
         return new_traceparent()
-    return f"{parent[:36]}{os.urandom(8).hex()}{parent[52:]}"
+    return f"{parent[:36]}{_random.getrandbits(64):016x}{parent[52:]}"
 
 
 def trace_id_of(traceparent: str) -> str:

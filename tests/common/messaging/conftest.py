@@ -11,18 +11,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from common.events import Event
+from common.events.cloudevent import structured
 from common.events.points import PointsEarned
 from common.events.purchases import PurchaseCompleted
 from common.messaging import Outcome, on
 from common.messaging.channel import BatchConnection, Message
 from common.messaging.consumer import Consumer
-from common.messaging.envelope import encode
 from common.messaging.relay import Relay
-from common.storage import Database, Transaction, framework, metadata_for
-from common.storage.outbox import Outgoing
+from common.storage import Database, Transaction, framework
 from stack.provision import provide_database
-
 from tests import servers as servers_module
 from tests.servers import Servers, Vhost
 
@@ -107,16 +106,13 @@ def purchase(order: str, *, amount: int = 100) -> PurchaseCompleted:
 
 
 def envelope_of(data: PurchaseCompleted, *, event_id: str | None = None) -> bytes:
-    return encode(
-        Outgoing(
-            event_id=event_id or f"e-{data.order_id}",
-            source="//till",
-            type=data.TYPE,
-            subject="",
-            time=datetime(2026, 1, 2, tzinfo=UTC),
-            traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01",
-            body=data.model_dump_json().encode(),
-        )
+    return structured(
+        id=event_id or f"e-{data.order_id}",
+        source="//till",
+        type=data.TYPE,
+        time=datetime(2026, 1, 2, tzinfo=UTC),
+        traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01",
+        data=data.model_dump_json().encode(),
     )
 
 
@@ -129,7 +125,9 @@ class Bench:
     echo: Echo = field(default_factory=Echo)
     delays: dict[str, float] = field(default_factory=lambda: dict(SHORT))
 
-    async def publish(self, *bodies: bytes, key: str = PurchaseCompleted.TYPE, headers: dict[str, Any] | None = None) -> None:
+    async def publish(
+        self, *bodies: bytes, key: str = PurchaseCompleted.TYPE, headers: dict[str, Any] | None = None
+    ) -> None:
         """As the shop's own broker user."""
         async with BatchConnection(self.vhost.url("demo-shop"), name="till") as connection:
             channel = await connection.channel(confirms=True)
@@ -179,7 +177,12 @@ class Bench:
 
     async def effects(self) -> Counter[str]:
         async with self.database.transaction() as tx:
-            return Counter({row.order_id: row.n for row in await tx.fetch_all("SELECT order_id, count(*) AS n FROM effects GROUP BY 1")})
+            return Counter(
+                {
+                    row.order_id: row.n
+                    for row in await tx.fetch_all("SELECT order_id, count(*) AS n FROM effects GROUP BY 1")
+                }
+            )
 
     async def value(self, sql: str) -> Any:
         async with self.database.transaction() as tx:

@@ -4,10 +4,10 @@ import asyncio
 
 import orjson
 import pytest
+
 from common.events import Event
 from common.events.purchases import PurchaseCompleted
 from common.messaging import Outcome, dead, duplicate, retry
-
 from tests.common.messaging.conftest import Bench, Echo, envelope_of, purchase, until
 
 
@@ -48,7 +48,11 @@ async def test_the_same_id_with_another_body_is_set_aside(bench: Bench) -> None:
         (b"[1, 2]", "not_a_cloudevent", "specversion"),
         (b'{"specversion":"0.3","id":"1","source":"s","type":"purchase.completed.v1"}', "not_a_cloudevent", "0.3"),
         (b'{"specversion":"1.0","id":"1","type":"purchase.completed.v1"}', "not_a_cloudevent", "source"),
-        (b'{"specversion":"1.0","id":"1","source":"s","type":"purchase.completed.v9","data":{}}', "unknown_version", "v1"),
+        (
+            b'{"specversion":"1.0","id":"1","source":"s","type":"purchase.completed.v9","data":{}}',
+            "unknown_version",
+            "v1",
+        ),
         (b'{"specversion":"1.0","id":"1","source":"s","type":"cat.fed.v1","data":{}}', "unknown_type", "cat.fed.v1"),
         (
             b'{"specversion":"1.0","id":"1","source":"s","type":"purchase.completed.v1","data":{"amount":-1}}',

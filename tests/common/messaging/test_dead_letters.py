@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 import pytest
+from aiormq.abc import ChannelFrame
 
 from common.messaging import dead, dead_letters_desk, dead_letters_store
-from common.messaging.channel import BatchConnection, Message
+from common.messaging.channel import BatchConnection, Message, frames_of
 from common.messaging.dead_letters import LETTER_ID, Stored, WrongBodyError, letter_of
 from common.messaging.dead_letters_store import Filter
 from common.messaging.drainer import Drainer
@@ -401,3 +402,23 @@ async def test_headers_from_anybody_do_not_stop_the_drainer(bench: Bench, header
     await set_aside(bench, odd)
     async with draining(bench):
         await until(lambda: _count(bench, 1))
+
+
+async def test_a_header_that_is_no_text_does_not_stop_the_consumer(bench: Bench) -> None:
+    """Clients in other languages can send any bytes as a string."""
+    bench.echo = Echo(behave=lambda event: dead(event, "not_yet", ""))
+    sent = Message(
+        exchange="loyalty.events",
+        routing_key="purchase.completed.v1",
+        body=envelope_of(purchase("o1")),
+        content_type="application/cloudevents+json",
+        headers={"shop": "ABCD", "nested": {"list": ["ABCD"]}},
+    )
+    async with BatchConnection(bench.vhost.url("demo-shop"), name="till") as connection:
+        channel = await connection.channel()
+        payload = frames_of(sent, 1, channel.number, 100_000).replace(b"ABCD", b"\xff\xfe\xfd\xfc")
+        await channel.write_queue.put(ChannelFrame(payload=payload, should_close=False))
+        async with bench.running(), draining(bench):
+            await until(lambda: _count(bench, 1))
+    (letter,) = await letters(bench.database)
+    assert letter.headers["shop"] == "����"

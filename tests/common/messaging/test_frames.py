@@ -1,15 +1,17 @@
 """The tap hands over the same deliveries, confirmations and returns however the bytes are cut on the way."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
-from common.messaging.frames import BASIC_ACK, HEARTBEAT, Delivery, FrameTap
 from hypothesis import given
 from hypothesis import strategies as st
 from pamqp import commands as spec
 from pamqp.body import ContentBody
 from pamqp.frame import marshal
 from pamqp.header import ContentHeader
+
+from common.messaging.frames import BASIC_ACK, HEARTBEAT, Delivery, FrameTap
 
 
 class Sink:
@@ -79,7 +81,7 @@ def test_frames_are_the_same_however_the_stream_is_cut(cuts: list[int]) -> None:
         tap.sinks[1] = sink
         edges = [0, *sorted(cuts), len(STREAM)]
         wanted = asyncio.ensure_future(tap.readexactly(len(PASSED + OTHER)))
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in pairwise(edges):
             if end > start:
                 reader.feed_data(STREAM[start:end])
             await asyncio.sleep(0)

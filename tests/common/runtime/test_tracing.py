@@ -1,8 +1,9 @@
 """Spans reach an OTLP/HTTP receiver under the identifiers that travel with the messages."""
 
+import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -11,7 +12,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from common.runtime import tracing
 from common.runtime.web import Observed
+from common.storage import Database
 from common.trace_context import current, new_traceparent, trace_id_of
+from tests.common.messaging.conftest import SHORT, Bench, envelope_of, purchase, until
+from tests.servers import Vhost
 
 
 class Receiver:
@@ -155,3 +159,23 @@ async def test_a_request_continues_its_callers_trace(receiver: Receiver) -> None
     assert span.trace_id.hex() == trace_id_of(caller) == trace_id_of(seen)
     assert (span.parent_span_id.hex(), span.span_id.hex()) == (span_id(caller), span_id(seen))
     assert current.get() == ""
+
+
+async def test_consumer_and_relay_tell_of_a_purchase_as_one_tree(
+    receiver: Receiver, database: Database, make_vhost: Callable[..., Awaitable[Vhost]]
+) -> None:
+    tracing.configure("points", endpoint=receiver.endpoint, sample_ratio=1)
+    bench = Bench(database=database, vhost=await make_vhost(delays=SHORT))
+    await bench.publish(envelope_of(purchase("o1")))
+    async with bench.running(), bench.relaying():
+        await until(bench.effects)
+        await until(lambda: _is_published(bench))
+    spans = await asyncio.to_thread(receiver.spans)
+    process, publish = spans["process purchase.completed.v1"], spans["publish points.earned.v1"]
+    assert process.parent_span_id.hex() == "b" * 16, "the shop's own span"
+    assert publish.parent_span_id == process.span_id
+    assert process.trace_id == publish.trace_id
+
+
+async def _is_published(bench: Bench) -> bool:
+    return bool(await bench.value("SELECT count(*) = 0 FROM outbox"))

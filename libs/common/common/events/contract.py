@@ -1,7 +1,7 @@
 """What every event contract is: an immutable record with a routing key of its own.
 
 A contract only ever gains optional fields; anything else is a new class with a new routing key, published beside the
-old one. Readers ignore fields they do not know. There are no enums: a reader of an older version must survive a new word.
+old one. Readers ignore fields they do not know. There are no enums: an older reader must survive a new word.
 """
 
 from datetime import UTC, datetime
@@ -27,15 +27,15 @@ def _no_nul(text: str) -> str:
 
 
 def _utc(value: datetime) -> datetime:
+    if value.tzinfo is UTC or not value.utcoffset():
+        return value.replace(tzinfo=UTC)
     try:
         return value.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("is outside the years that can be kept in UTC") from error
 
 
-Key = Annotated[
-    str, StringConstraints(min_length=1, max_length=200), AfterValidator(_no_nul)
-]
+Key = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_no_nul)]
 """An identifier given by somebody: 1–200 characters."""
 Text = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_no_nul)]
 """Free text of up to 2,000 characters."""

@@ -15,9 +15,7 @@ class Sealed(Part):
     """Personal data under the member's data key (`common.security.cipher`). Both are base64url without padding."""
 
     key: str = Field(description="The member's data key, wrapped by the master key.")
-    box: str = Field(
-        description="A JSON object of strings (name, phone, email …), encrypted."
-    )
+    box: str = Field(description="A JSON object of strings (name, phone, email …), encrypted.")
 
 
 class Preferences(Part):
@@ -88,9 +86,7 @@ class MemberTierChanged(Contract):
     previous_tier: Key
     direction: Key = Field(description="up, down or none")
     effective_at: Instant
-    qualifying_amount: int = Field(
-        default=0, description="Minor units that count towards the tier now."
-    )
+    qualifying_amount: int = Field(default=0, description="Minor units that count towards the tier now.")
     history: tuple[TierSince, ...] = ()
 
     def subject(self) -> str:

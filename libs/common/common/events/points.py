@@ -13,9 +13,7 @@ class PointsMoved(Contract):
 
     member_id: UUID
     wallet: Key = "points"
-    sequence: int = Field(
-        ge=1, description="Place of the movement in the member's ledger."
-    )
+    sequence: int = Field(ge=1, description="Place of the movement in the member's ledger.")
     points: Points
     balance: int
     debt: Points = 0

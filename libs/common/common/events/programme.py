@@ -23,9 +23,7 @@ class ProgrammeSettings(Part):
     name: Text = "Members"
     currency: Currency = "CNY"
     time_zone: Key = "Asia/Shanghai"
-    first_day_of_week: int = Field(
-        default=1, ge=1, le=7, description="ISO 8601: 1 is Monday."
-    )
+    first_day_of_week: int = Field(default=1, ge=1, le=7, description="ISO 8601: 1 is Monday.")
     rounding: Key = Field(default="floor", pattern="^(floor|half_up|ceil)$")
     earn_on_tax: bool = False
     earn_on_delivery: bool = False
@@ -39,25 +37,17 @@ class ProgrammeSettings(Part):
         le=3650,
         description="Life of points given back after they expired.",
     )
-    expiry_months: int = Field(
-        default=0, ge=0, le=1200, description="Life of earned points; 0 is for ever."
-    )
+    expiry_months: int = Field(default=0, ge=0, le=1200, description="Life of earned points; 0 is for ever.")
     tier_window_days: int = Field(
         default=365,
         ge=0,
         le=36500,
         description="Rolling spend; 0 counts the whole life.",
     )
-    tier_downgrade: Key = Field(
-        default="when_window_falls", pattern="^(when_window_falls|never)$"
-    )
-    latest_future_hours: int = Field(
-        default=24, ge=0, le=8760, description="How far ahead an event may claim to be."
-    )
+    tier_downgrade: Key = Field(default="when_window_falls", pattern="^(when_window_falls|never)$")
+    latest_future_hours: int = Field(default=24, ge=0, le=8760, description="How far ahead an event may claim to be.")
     earliest_year: int = Field(default=1990, ge=1900, le=2100)
-    tiers: tuple[TierStep, ...] = (
-        TierStep(key="base", name="普通", rank=0, threshold=0),
-    )
+    tiers: tuple[TierStep, ...] = (TierStep(key="base", name="普通", rank=0, threshold=0),)
 
     @field_validator("time_zone")
     @classmethod

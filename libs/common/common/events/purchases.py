@@ -72,15 +72,9 @@ class CustomerReference(Part):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        given = [
-            name
-            for name in ("card_number", "phone", "openid", "external_id")
-            if getattr(self, name) is not None
-        ]
+        given = [name for name in ("card_number", "phone", "openid", "external_id") if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(
-                "exactly one of card_number, phone, openid, external_id is needed"
-            )
+            raise ValueError("exactly one of card_number, phone, openid, external_id is needed")
         return self
 
 

@@ -27,9 +27,7 @@ PUBLISHERS: dict[str, tuple[type[Contract], ...]] = {
 }
 
 CONTRACTS: dict[str, type[Contract]] = {
-    contract.TYPE: contract
-    for contracts in PUBLISHERS.values()
-    for contract in contracts
+    contract.TYPE: contract for contracts in PUBLISHERS.values() for contract in contracts
 }
 
 SUBSCRIBERS: dict[str, tuple[str, ...]] = {

@@ -154,8 +154,10 @@ class Consumer:
     async def handle(self, batch: list[Delivery], outgoing: BatchChannel) -> None:
         """Take effect, copy away what failed, write down what happened. Afterwards the batch may be acknowledged."""
         began = time.perf_counter()
-        with tracing.batch_span(self.service, topology.main_queue(self.service), copies.traces(batch)):
+        with tracing.batch_span(self.service, topology.main_queue(self.service)) as seen:
             result = await self._batches.handle(batch)
+            if tracing.exporting():
+                seen += [(event.traceparent, event.type) for event, _ in result.handled]
         if result.failures:
             refused = await outgoing.publish_batch([copies.copy_of(self.service, one) for one in result.failures])
             if refused:

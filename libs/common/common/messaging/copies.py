@@ -1,6 +1,5 @@
 """Copies of messages that failed, for the retry queues and the dead letters, with what went wrong in their headers."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,7 +7,6 @@ from common.messaging import topology
 from common.messaging.batch import Failure
 from common.messaging.channel import Message
 from common.messaging.envelope import ATTEMPT
-from common.messaging.frames import Delivery
 from common.messaging.outcomes import RETRY
 
 FIRST_FAILED_AT = "loyalty-first-failed-at"
@@ -23,7 +21,9 @@ def copy_of(service: str, failure: Failure) -> Message:
     delivery, attempt = failure.delivery, max(failure.attempt, 1)
     key = topology.retry_key(service, attempt) if failure.word == RETRY else None
     # The broker's own x-headers stay behind: with them its dead-letter cycle detection would drop the copy.
-    headers: dict[str, Any] = {name: value for name, value in delivery.headers.items() if not name.startswith("x-")}
+    headers: dict[str, Any] = {
+        name: _sendable(value) for name, value in delivery.headers.items() if not name.startswith("x-")
+    }
     headers.setdefault(FIRST_FAILED_AT, datetime.now(UTC).isoformat(timespec="milliseconds"))
     headers.setdefault(ROUTING_KEY, delivery.routing_key)
     headers[ERROR_TYPE] = failure.reason[:200]
@@ -39,6 +39,10 @@ def copy_of(service: str, failure: Failure) -> Message:
     )
 
 
-def traces(batch: Sequence[Delivery]) -> list[tuple[str, str]]:
-    """(traceparent, event type) of deliveries that say so in their headers; spans are a help, not a duty."""
-    return [(str(one.headers.get("ce-traceparent", "")), one.routing_key) for one in batch if one.headers]
+def _sendable(value: Any) -> Any:
+    """A header that came as a string but is no UTF-8 is `bytes`, which can be sent on as a byte array only."""
+    if isinstance(value, bytes):
+        return bytearray(value)
+    if isinstance(value, dict):
+        return {name: _sendable(inner) for name, inner in value.items()}
+    return [_sendable(inner) for inner in value] if isinstance(value, list) else value

@@ -19,7 +19,7 @@ from common.events.registry import CONTRACTS
 from common.messaging import copies, envelope
 from common.messaging.frames import Delivery
 from common.storage.outbox import Outgoing
-from common.trace_context import new_traceparent, trace_id_of, valid
+from common.trace_context import trace_id_of, valid
 
 NEW, PARKED, REPLAYED, DISCARDED = "new", "parked", "replayed", "discarded"
 OPEN = (NEW, PARKED)
@@ -228,7 +228,7 @@ class Stored:
         return self.body if self.body_edited is None else self.body_edited
 
 
-def replay_of(letter: Stored, service: str, now: datetime) -> Outgoing:
+def replay_of(letter: Stored, service: str) -> Outgoing:
     """The message again, for this service alone: same source and event id, first attempt, body as edited."""
     headers = {name: value for name, value in letter.headers.items() if not name.startswith(("x-", OWN_HEADERS))} | {
         copies.ROUTING_KEY: letter.routing_key,
@@ -236,24 +236,12 @@ def replay_of(letter: Stored, service: str, now: datetime) -> Outgoing:
         LETTER_REPLAY: letter.replays + 1,
     }
     return Outgoing(
-        event_id=letter.event_id,
-        source=letter.source,
-        type=letter.type,
-        subject=letter.subject,
-        time=now,
-        traceparent=new_traceparent(),
-        body=letter.body_now,
         exchange=RETURN,
         routing_key=service,
-        content_type=_as_it_came(letter.content_type),
+        body=letter.body_now,
+        content_type=letter.content_type,
         headers=orjson.dumps(headers).decode(),
     )
-
-
-def _as_it_came(content_type: str) -> str:
-    """The relay puts an envelope around bare application/json; a replay has its own, or goes out as broken as it is."""
-    kind = content_type or envelope.STRUCTURED
-    return "application/json; charset=utf-8" if kind == "application/json" else kind
 
 
 def check_body(letter: Stored, body: bytes, contracts: Mapping[str, type[Contract]] = CONTRACTS) -> None:

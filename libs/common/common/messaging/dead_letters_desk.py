@@ -132,7 +132,7 @@ async def _many(
 
 async def _replay(tx: Transaction, service: str, caller: Caller, letters: Sequence[Stored], reason: str) -> None:
     for letter in letters:
-        tx.publish_again(replay_of(letter, service, tx.now))
+        tx.publish_again(replay_of(letter, service))
     await _set_aside(tx, caller, letters, REPLAYED, reason)
 
 

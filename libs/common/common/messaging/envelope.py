@@ -12,13 +12,13 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from common.events import cloudevent
 from common.events.contract import Contract
 from common.events.event import Event, body_hash_of
 from common.messaging.frames import Delivery
-from common.storage.outbox import Outgoing
 from common.trace_context import new_traceparent, valid
 
-STRUCTURED = "application/cloudevents+json"
+STRUCTURED = cloudevent.CONTENT_TYPE
 MAX_BODY_BYTES = 1024 * 1024
 MAX_ATTRIBUTE_CHARACTERS = 200
 PREFIXES = ("ce-", "cloudEvents:", "cloudEvents_")
@@ -32,23 +32,6 @@ class BadMessageError(Exception):
         super().__init__(message)
         self.reason = reason
         self.message = message
-
-
-def encode(outgoing: Outgoing) -> bytes:
-    """The structured form of an outbox row that holds a bare payload."""
-    envelope: dict[str, Any] = {
-        "specversion": "1.0",
-        "id": outgoing.event_id,
-        "source": outgoing.source,
-        "type": outgoing.type,
-        "time": outgoing.time,
-        "datacontenttype": "application/json",
-        "traceparent": outgoing.traceparent,
-    }
-    if outgoing.subject:
-        envelope["subject"] = outgoing.subject
-    envelope["data"] = orjson.Fragment(outgoing.body)
-    return orjson.dumps(envelope, option=orjson.OPT_UTC_Z)
 
 
 def attempt_of(headers: Mapping[str, Any]) -> int:

@@ -7,6 +7,7 @@ skipped as it would be with a cursor. A kill between confirmation and commit pub
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -14,11 +15,9 @@ from aiormq.exceptions import AMQPError
 from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from common.messaging import envelope
 from common.messaging.channel import BatchChannel, BatchConnection, Message
 from common.runtime import logs, metrics, tracing
 from common.storage.database import Database
-from common.storage.outbox import Outgoing
 from common.storage.transaction import Transaction
 
 BATCH_SIZE = 500
@@ -29,7 +28,7 @@ REPORT_EVERY_SECONDS = 5.0
 _TAKE = """
     DELETE FROM outbox
     WHERE id = ANY(ARRAY(SELECT id FROM outbox ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED))
-    RETURNING id, event_id, source, type, subject, time, traceparent, body, exchange, routing_key, content_type, headers
+    RETURNING id, exchange, routing_key, content_type, headers, body
 """
 _WAITING = "SELECT count(*) AS count, coalesce(extract(epoch FROM now() - min(time)), 0) AS oldest FROM outbox"
 
@@ -88,8 +87,8 @@ class Relay:
                 refused = await channel.publish_batch([message_of(row) for row in sorted(rows, key=_by_id)])
                 if refused:
                     raise RefusedError(f"{len(refused)} messages refused: {next(iter(refused.values()))}")
-                for row in rows:
-                    tracing.published(row.traceparent, exchange=row.exchange, event_type=row.type, started_ns=began)
+                if tracing.exporting():
+                    _record(rows, began)
         metrics.published(self._database.service, len(rows))
         return len(rows)
 
@@ -114,15 +113,20 @@ def _by_id(row: Row[Any]) -> int:
 
 
 def message_of(row: Row[Any]) -> Message:
-    """An outbox row as a message. A row with a content type of its own (a replay) goes out as it came in."""
-    structured = row.content_type == Outgoing.__dataclass_fields__["content_type"].default
+    """An outbox row as a message."""
     return Message(
         exchange=row.exchange,
         routing_key=row.routing_key,
-        body=envelope.encode(row) if structured else bytes(row.body),  # type: ignore[arg-type]
-        content_type=envelope.STRUCTURED if structured else row.content_type,
+        body=row.body,
+        content_type=row.content_type,
         headers=None if row.headers == "{}" else orjson.loads(row.headers),
     )
+
+
+def _record(rows: Sequence[Row[Any]], began: int) -> None:
+    for row in rows:
+        traceparent = str(orjson.loads(row.body).get("traceparent", "")) if row.headers == "{}" else ""
+        tracing.published(traceparent, exchange=row.exchange, event_type=row.routing_key, started_ns=began)
 
 
 async def _wait(event: asyncio.Event, seconds: float, stop: asyncio.Event | None = None) -> bool:

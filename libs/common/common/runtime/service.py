@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from common.runtime import logs, tracing
 from common.runtime.schedule import Job
-from common.runtime.settings import ServiceSettings, load
+from common.runtime.settings import ServiceSettings, load, refuse
 from common.runtime.supervise import answering, stop_on_signals
 from common.storage.database import Database
 
@@ -77,9 +77,12 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> NoReturn:
     tracing.configure(
         service.name, endpoint=settings.otel_exporter_otlp_endpoint, sample_ratio=settings.trace_sample_ratio
     )
-    try:
-        if service.prepare is not None:
+    if service.prepare is not None:
+        try:
             service.prepare(settings)
+        except ValueError as error:
+            refuse([logs.scrub(str(error))])
+    try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             code = runner.run(_main(service, command, settings))
     except KeyboardInterrupt:

@@ -99,10 +99,10 @@ def load(settings: type[S], *, needs: tuple[str, ...] = ()) -> S:
     try:
         loaded = settings()
     except ValidationError as error:
-        _refuse([_line(settings, problem) for problem in error.errors(include_url=False, include_input=False)])
+        refuse([_line(settings, problem) for problem in error.errors(include_url=False, include_input=False)])
     missing = [name for name in needs if not _filled(getattr(loaded, name))]
     if missing:
-        _refuse([f"{name.upper()} is missing" for name in missing])
+        refuse([f"{name.upper()} is missing" for name in missing])
     return loaded
 
 
@@ -122,7 +122,8 @@ def _filled(value: object) -> bool:
     return bool(value.get_secret_value()) if isinstance(value, SecretStr) else value not in (None, "")
 
 
-def _refuse(lines: list[str]) -> NoReturn:
+def refuse(lines: list[str]) -> NoReturn:
+    """End the process (exit 2) with one line for each thing that is wrong with the settings."""
     for line in lines:
         print(f"settings: {line}", file=sys.stderr)
     raise SystemExit(EXIT_WRONG_SETTINGS)

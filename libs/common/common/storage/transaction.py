@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Row, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from common.events.cloudevent import structured
 from common.events.contract import Contract
-from common.events.event import Event, new_id
+from common.events.event import Event, new_event_id
 from common.runtime import tracing
 from common.storage import outbox
 from common.trace_context import child_of
@@ -62,19 +63,22 @@ class Transaction:
         `source` is this service unless the event speaks for somebody else. An `id` that is derived from the cause
         makes the event the same one however often it is emitted.
         """
-        event_id = id or str(new_id())
+        event_id = id or new_event_id()
         above = cause.traceparent if cause else ""
         traceparent = child_of(above)
         tracing.emitted(traceparent, cause=above, service=self._service)
         self._outgoing.append(
             outbox.Outgoing(
-                event_id=event_id,
-                source=source or self._source,
-                type=data.TYPE,
-                subject=data.subject(),
-                time=self.now,
-                traceparent=traceparent,
-                body=data.__pydantic_serializer__.to_json(data),
+                routing_key=data.TYPE,
+                body=structured(
+                    id=event_id,
+                    source=source or self._source,
+                    type=data.TYPE,
+                    subject=data.subject(),
+                    time=self.now,
+                    traceparent=traceparent,
+                    data=data.__pydantic_serializer__.to_json(data),
+                ),
             )
         )
         return event_id
@@ -87,5 +91,5 @@ class Transaction:
         """Write the outbox rows; returns how many. Called once, by the database, before the commit."""
         outgoing, self._outgoing = self._outgoing, []
         if outgoing:
-            await outbox.insert(self.connection, outgoing)
+            await outbox.insert(self.connection, outgoing, self.now)
         return len(outgoing)

@@ -1,0 +1,89 @@
+"""The effect that all ways must have, row for row: what one purchase does to the points database.
+
+Deciding is done by the service's own domain in every way, so that only the way of messaging and storing differs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from common.events.cloudevent import CONTENT_TYPE, structured
+from common.events.points import PointsEarned
+from common.events.purchases import PurchaseCompleted
+from points.accruals.domain import Accrual
+from points.ledger.domain import Cause, Wallet, credit
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The wallet row of a member."""
+
+    sequence: int
+    head: bytes
+    balance: int
+    debt: int
+
+
+def decide(
+    data: PurchaseCompleted, source: str, body_hash: bytes, known: Known
+) -> tuple[Wallet, Accrual, PointsEarned]:
+    """One point per 1.00, as the seeded rule says."""
+    now = datetime.now(UTC)
+    points = (data.amount - data.discount) // 100
+    wallet = Wallet(data.member_id, "points", known.sequence, known.head, known.balance, known.debt)
+    sequence = credit(wallet, points, Cause("earned", source, data.order_id, "", data.occurred_at, now), None)
+    accrual = Accrual(
+        source, data.order_id, data.member_id, "points", data.currency, data.amount - data.discount,
+        "purchase_rate", 1, 1, 100, "base", "1", "floor", points, 0, 0, data.occurred_at, now, None, body_hash,
+    )  # fmt: skip
+    event = PointsEarned(
+        member_id=data.member_id,
+        sequence=sequence,
+        points=points,
+        balance=wallet.spendable,
+        occurred_at=data.occurred_at,
+        order_source=source,
+        order_id=data.order_id,
+        basis=accrual.basis,
+        currency=data.currency,
+        rule="purchase_rate",
+        rule_version=1,
+    )
+    return wallet, accrual, event
+
+
+def lot_row(wallet: Wallet) -> dict[str, Any]:
+    """The lot that the credit opened, as columns."""
+    (lot,) = wallet.opened
+    return {
+        "member_id": wallet.member_id,
+        "wallet": wallet.name,
+        "sequence": lot.sequence,
+        "points": lot.points,
+        "remaining": lot.remaining,
+        "earned_at": lot.earned_at,
+        "expires_at": lot.expires_at,
+        "order_source": lot.order_source,
+        "order_id": lot.order_id,
+    }
+
+
+def outbox_row(event: PointsEarned, event_id: UUID, traceparent: str) -> Mapping[str, Any]:
+    return {
+        "exchange": "loyalty.events",
+        "routing_key": event.TYPE,
+        "content_type": CONTENT_TYPE,
+        "headers": "{}",
+        "body": structured(
+            id=str(event_id),
+            source="//loyalty/points",
+            type=event.TYPE,
+            subject=event.subject(),
+            time=datetime.now(UTC),
+            traceparent=traceparent,
+            data=event.model_dump_json().encode(),
+        ),
+        "time": datetime.now(UTC),
+    }
