@@ -115,8 +115,9 @@ def rows(before: Figures, after: Figures) -> Mapping[str, list[Row]]:
         "points": [
             counted("purchases credited", "points", "purchases"),
             row("points issued", before.wallet["issued"], after.wallet["issued"]),
-            row("points clawed back", before.wallet["clawed_back"], after.wallet["clawed_back"]),
             counted("credits repriced", "points", "repricings"),
+            row("points repriced, net", _repriced(before), _repriced(after)),
+            row("points clawed back", before.wallet["clawed_back"], after.wallet["clawed_back"]),
             counted("duplicates ignored", "points", "duplicates"),
             row("points outstanding", before.wallet["outstanding"], after.wallet["outstanding"]),
             row("Σ over all accounts", before.wallet["sum"], after.wallet["sum"]),
@@ -130,6 +131,10 @@ def rows(before: Figures, after: Figures) -> Mapping[str, list[Row]]:
         ],
         "dead letters": [row(name, before.dead[name], after.dead[name]) for name in after.dead],
     }
+
+
+def _repriced(figures: Figures) -> int:
+    return int(figures.wallet["repriced_up"] - figures.wallet["repriced_down"])
 
 
 def _total(counts: Mapping[str, int]) -> int:

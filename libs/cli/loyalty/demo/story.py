@@ -14,7 +14,7 @@ class Moment:
     """Something that happened, in the programme's time; `order` puts causes before their effects."""
 
     at: datetime
-    order: int
+    order: tuple[int, int]
     who: str
     what: str
 
@@ -52,7 +52,11 @@ def _tiers(house: House, member_id: str) -> list[Moment]:
 def _points(house: House, member_id: str) -> list[Moment]:
     return [
         _moment(
-            one["occurred_at"], 2, "points", f"{one['points']:+,} points, {one['kind']}; balance {one['balance']:,}"
+            one["occurred_at"],
+            2,
+            "points",
+            f"{one['points']:+,} points, {one['kind'].replace('_', ' ')}; balance {one['balance']:,}",
+            sequence=one["sequence"],
         )
         for one in house.points.items(f"/v1/members/{member_id}/statement")
     ]
@@ -65,9 +69,9 @@ def _notices(house: House, member_id: str) -> list[Moment]:
     ]
 
 
-def _moment(at: str, order: int, who: str, what: str) -> Moment:
+def _moment(at: str, order: int, who: str, what: str, *, sequence: int = 0) -> Moment:
     local = datetime.fromisoformat(at).astimezone(ZoneInfo(TIME_ZONE))
-    return Moment(at=local, order=order, who=who, what=what)
+    return Moment(at=local, order=(order, sequence), who=who, what=what)
 
 
 def _money(cents: Any) -> str:
