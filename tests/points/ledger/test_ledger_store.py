@@ -1,15 +1,30 @@
 """The ledger in PostgreSQL: append-only, chained, and safe when many write at once."""
 
 import asyncio
+import random
 from uuid import uuid4
 
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from common.events import Contract, Event
 from common.storage import Database
 from points.ledger import handlers as ledger
 from points.ledger.domain import ALLOW_NEGATIVE, CLAWBACK, CLAWED_BACK, EARNED, Cause, credit, take
-from tests.points.world import SHOP, balance, day, happen, member, purchase, refund, registered, rows, value
+from tests.points.world import (
+    SHOP,
+    balance,
+    day,
+    happen,
+    member,
+    purchase,
+    rate,
+    refund,
+    registered,
+    rows,
+    tiers,
+    value,
+)
 
 
 def cause(order: str, kind: str = EARNED) -> Cause:
@@ -84,6 +99,54 @@ async def test_two_batches_with_members_in_opposite_order_do_not_deadlock(points
     assert after == before
     for one in members:
         assert await balance(points_database, one) == (4 * 5 * 10, 0)
+
+
+async def test_workers_with_mixed_batches_on_the_same_members_part_without_a_deadlock(
+    points_database: Database,
+) -> None:
+    """Histories, purchases and returns of one batch lock one after the other; the total stays exact."""
+    await rate(points_database, multipliers={"gold": "2"})
+    members = [uuid4() for _ in range(12)]
+    await happen(points_database, *(registered(one) for one in members))
+    deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    before = await value(points_database, deadlocks)
+
+    async def again_when_locked(*batch: Event[Contract]) -> None:
+        for attempt in range(40):
+            try:
+                outcomes = await happen(points_database, *batch)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", "") != "55P03":
+                    raise
+                await asyncio.sleep(random.uniform(0.01, 0.05) * (attempt + 1))
+            else:
+                assert outcomes == []
+                return
+        raise AssertionError("never got the locks")
+
+    async def work(worker: int) -> None:
+        for round_ in range(6):
+            mine = members[worker::4] + members[(worker + 1) % 4 :: 4]
+            orders = [(one, f"{worker}-{round_}-{one}") for one in mine]
+            await again_when_locked(
+                *(tiers(one, 10 * round_ + worker + 1, ("gold", day(5))) for one in mine[::2]),
+                *(purchase(one, order, 10_00, at=day(1)) for one, order in orders),
+            )
+            await again_when_locked(
+                *(purchase(one, f"{order}-b", 10_00, at=day(9)) for one, order in orders[:3]),
+                *(refund(order, f"r-{order}", 4_00, at=day(3)) for _, order in orders),
+            )
+
+    await asyncio.gather(*(work(worker) for worker in range(4)))
+    assert await value(points_database, deadlocks) == before
+    assert await value(points_database, "SELECT count(*) FROM returns WHERE state <> 'applied'") == 0
+    nets = await value(points_database, "SELECT sum(earned - taken_back) FROM accruals")
+    assert await value(points_database, "SELECT sum(balance) FROM wallets") == nets
+    late_without_gold = """
+        SELECT count(*) FROM accruals WHERE occurred_at > :since AND tier <> 'gold' AND member_id IN (
+            SELECT member_id FROM members WHERE tier = 'gold')
+    """
+    assert await value(points_database, late_without_gold, since=day(5)) == 0
 
 
 async def test_same_purchase_in_two_transactions_at_once_counts_once(points_database: Database) -> None:

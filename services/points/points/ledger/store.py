@@ -26,6 +26,11 @@ _LOCK = """
     FROM wallets WHERE member_id = ANY(CAST(:member_ids AS uuid[]))
     ORDER BY member_id, wallet FOR UPDATE
 """
+_LOCKED_BEFORE = """
+    SELECT current_setting('points.locked', true) = 'yes' AS before, set_config('points.locked', 'yes', true) AS now
+"""
+_WAIT_BRIEFLY = "SET LOCAL lock_timeout = '150ms'"
+_WAIT_AS_USUAL = "SET LOCAL lock_timeout TO DEFAULT"
 _OPEN_LOTS = """
     SELECT lots.member_id, lots.wallet, sequence, points, remaining, earned_at, expires_at, order_source, order_id
     FROM unnest(CAST(:member_ids AS uuid[]), CAST(:wallets AS text[])) AS asked(member_id, wallet)
@@ -70,8 +75,18 @@ async def open_wallets(tx: Transaction, member_ids: Iterable[UUID], wallet: str,
 
 
 async def lock(tx: Transaction, member_ids: Iterable[UUID]) -> list[Wallet]:
-    """All wallets of these members, in the members' order, locked until the transaction ends."""
+    """All wallets of these members, in the members' order, locked until the transaction ends.
+
+    A batch with events of several types locks once for each type, and only within each in order. The later ones wait
+    but briefly: two workers that wait for one another part at once, not after PostgreSQL's `deadlock_timeout`, and the
+    one that gives up (SQLSTATE 55P03) does its batch again.
+    """
+    locked_before = await tx.fetch_value(_LOCKED_BEFORE)
+    if locked_before:
+        await tx.execute(_WAIT_BRIEFLY)
     rows: Sequence[Any] = await tx.fetch_all(_LOCK, {"member_ids": list(member_ids)})
+    if locked_before:
+        await tx.execute(_WAIT_AS_USUAL)
     return [
         Wallet(member_id, wallet, sequence, head, balance, debt, earliest_expiry)
         for member_id, wallet, sequence, head, balance, debt, earliest_expiry in rows
