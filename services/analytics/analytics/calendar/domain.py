@@ -4,7 +4,7 @@ A day is a local date in the programme's zone; a day with 23 or 25 hours (DST) i
 *finished* when its last day is over in that zone, i.e. lies before today.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Literal
@@ -131,6 +131,14 @@ def distance(earlier: date, later: date, period: Period) -> int:
             return (later - earlier).days // 7
         case "month":
             return (later.year - earlier.year) * 12 + later.month - earlier.month
+
+
+def positions(spans: Sequence[Range]) -> list[int]:
+    """For each day of adjoining `spans`, the number of its span (the first is 1).
+
+    SQL looks a day's period up in it, so that the calendar is decided here alone.
+    """
+    return [number for number, span in enumerate(spans, start=1) for _ in range(span.days)]
 
 
 def range_before(over: Range) -> Range:

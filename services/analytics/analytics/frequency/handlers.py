@@ -17,9 +17,9 @@ class Frequency:
 
 async def frequency(tx: Transaction, over: Range, *, same_day_once: bool) -> Frequency:
     """With `same_day_once` a member's purchases of one local day count as one."""
-    buyers = await store.buyers(tx, over, same_day_once=same_day_once)
+    buyers, gaps = await store.counts(tx, over, same_day_once=same_day_once)
     return Frequency(
         repeats=domain.repeats(buyers),
         distribution=domain.distribution(buyers),
-        gaps=domain.gaps(await store.gaps(tx, over, same_day_once=same_day_once)),
+        gaps=domain.gaps(gaps),
     )

@@ -26,40 +26,34 @@ _BY_ORDER = """
     )
 """
 
-_BUYERS = """
+_COUNTS = """
     , members AS (
         SELECT count(*) AS purchases, avg(paid) FILTER (WHERE place > 1) AS mean_repeat_spend,
             sum(paid) FILTER (WHERE place > 1) AS repeat_spend
         FROM placed GROUP BY member_id
     )
-    SELECT purchases, count(*) AS members, coalesce(sum(mean_repeat_spend), 0) AS mean_repeat_spends,
-        coalesce(sum(repeat_spend), 0) AS repeat_spend
-    FROM members GROUP BY purchases ORDER BY purchases
+    SELECT CAST(NULL AS int) AS gap, purchases, count(*) AS many,
+        coalesce(sum(mean_repeat_spend), 0) AS mean_repeat_spends, coalesce(sum(repeat_spend), 0) AS repeat_spend
+    FROM members GROUP BY purchases
+    UNION ALL
+    SELECT gap, NULL, count(*), NULL, NULL FROM placed WHERE gap IS NOT NULL GROUP BY gap
 """
 
-_GAPS = "SELECT gap, count(*) AS purchases FROM placed WHERE gap IS NOT NULL GROUP BY gap ORDER BY gap"
-
-BUYERS = {True: _BY_DAY + _BUYERS, False: _BY_ORDER + _BUYERS}
-GAPS = {True: _BY_DAY + _GAPS, False: _BY_ORDER + _GAPS}
+COUNTS = {True: _BY_DAY + _COUNTS, False: _BY_ORDER + _COUNTS}
 
 
-async def buyers(tx: Transaction, over: Range, *, same_day_once: bool) -> list[Buyers]:
-    """Members grouped by their number of purchases in `over`."""
+async def counts(tx: Transaction, over: Range, *, same_day_once: bool) -> tuple[list[Buyers], dict[int, int]]:
+    """Members by their number of purchases in `over`; purchases by days since the member's purchase before."""
     await tx.execute(ROOM)
-    rows = await tx.fetch_all(BUYERS[same_day_once], {"first": over.first, "last": over.last})
-    return [
+    rows = await tx.fetch_all(COUNTS[same_day_once], {"first": over.first, "last": over.last})
+    buyers = [
         Buyers(
             purchases=row.purchases,
-            members=row.members,
+            members=row.many,
             mean_repeat_spends=Decimal(row.mean_repeat_spends),
             repeat_spend=int(row.repeat_spend),
         )
         for row in rows
+        if row.gap is None
     ]
-
-
-async def gaps(tx: Transaction, over: Range, *, same_day_once: bool) -> dict[int, int]:
-    """Days since the member's purchase before → number of purchases."""
-    await tx.execute(ROOM)
-    rows = await tx.fetch_all(GAPS[same_day_once], {"first": over.first, "last": over.last})
-    return {row.gap: row.purchases for row in rows}
+    return buyers, {row.gap: row.many for row in rows if row.gap is not None}

@@ -1,25 +1,26 @@
-"""All SQL on cohorts: one pass over (member, day), nothing kept besides the purchases."""
+"""All SQL on cohorts: one pass over the index (member, day), nothing kept besides the purchases.
+
+Period 0 is before the first one that was asked for: who bought then belongs to no cohort asked for.
+"""
 
 from collections.abc import Sequence
 from datetime import date
 
-from analytics.calendar.domain import Range
+from analytics.calendar.domain import Range, positions
 from common.storage import Transaction
 
 ROOM = "SET LOCAL work_mem = '64MB'"
 
 ACTIVE = """
-    WITH days AS (
-        SELECT day, first_value(day) OVER w AS first, lag(day) OVER w AS before
-        FROM purchases WINDOW w AS (PARTITION BY member_id ORDER BY day)
+    WITH visits AS (
+        SELECT member_id, day, coalesce((CAST(:positions AS smallint[]))[day - CAST(:first AS date) + 1], 0) AS period
+        FROM purchases WHERE day <= CAST(:last AS date)
+    ), steps AS (
+        SELECT period, first_value(period) OVER w AS cohort, lag(period) OVER w AS before
+        FROM visits WINDOW w AS (PARTITION BY member_id ORDER BY day)
     )
-    SELECT width_bucket(first, CAST(:starts AS date[])) AS cohort, width_bucket(day, CAST(:starts AS date[])) AS period,
-        count(*) AS members
-    FROM days
-    WHERE first BETWEEN :first AND :last_cohort AND day <= :last
-        AND (before IS NULL
-            OR width_bucket(before, CAST(:starts AS date[])) <> width_bucket(day, CAST(:starts AS date[])))
-    GROUP BY 1, 2
+    SELECT cohort, period, count(*) FILTER (WHERE before IS DISTINCT FROM period) AS members
+    FROM steps GROUP BY cohort, period HAVING cohort BETWEEN 1 AND :cohorts
 """
 
 
@@ -29,10 +30,10 @@ async def active(tx: Transaction, cohorts: Sequence[Range], every: Sequence[Rang
     rows = await tx.fetch_all(
         ACTIVE,
         {
-            "starts": [span.first for span in every],
-            "first": cohorts[0].first,
-            "last_cohort": cohorts[-1].last,
+            "positions": positions(every),
+            "first": every[0].first,
             "last": every[-1].last,
+            "cohorts": len(cohorts),
         },
     )
     return {(every[row.cohort - 1].first, every[row.period - 1].first): row.members for row in rows}

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
-from analytics.calendar.domain import Range
+from analytics.calendar.domain import Range, positions
 from analytics.spend.domain import Amounts, Counted
 from common.storage import Transaction
 
@@ -54,11 +54,13 @@ TOTAL = """
 BUYERS = "SELECT count(*) FROM (SELECT DISTINCT member_id FROM purchases WHERE day BETWEEN :first AND :last) AS b"
 
 BUYERS_BY_PERIOD = """
-    SELECT period, count(*) AS buyers
-    FROM (
-        SELECT DISTINCT width_bucket(day, CAST(:starts AS date[])) AS period, member_id
-        FROM purchases WHERE day BETWEEN :first AND :last
-    ) AS b GROUP BY period
+    WITH visits AS (
+        SELECT member_id, day, (CAST(:positions AS smallint[]))[day - CAST(:first AS date) + 1] AS period
+        FROM purchases WHERE day BETWEEN CAST(:first AS date) AND :last
+    ), steps AS (
+        SELECT period, lag(period) OVER (PARTITION BY member_id ORDER BY day) AS before FROM visits
+    )
+    SELECT period, count(*) FILTER (WHERE before IS DISTINCT FROM period) AS buyers FROM steps GROUP BY period
 """
 
 _BY_MEMBER = """
@@ -202,7 +204,7 @@ async def buyers_by_period(tx: Transaction, spans: Sequence[Range]) -> dict[date
     await tx.execute(ROOM)
     rows = await tx.fetch_all(
         BUYERS_BY_PERIOD,
-        {"starts": [span.first for span in spans], "first": spans[0].first, "last": spans[-1].last},
+        {"positions": positions(spans), "first": spans[0].first, "last": spans[-1].last},
     )
     return {spans[row.period - 1].first: row.buyers for row in rows}
 
