@@ -85,6 +85,18 @@ def test_free_text_loses_addresses_phones_and_tokens(out: io.BytesIO) -> None:
     assert not any(secret in text for secret in ("13800138000", "bob@", "abc.def", "hush"))
 
 
+def test_what_a_database_error_says_of_values_is_hidden(out: io.BytesIO) -> None:
+    error = (
+        "duplicate key value violates unique constraint\nDETAIL:  Key (name)=(Alice) already exists.\n"
+        "[SQL: INSERT INTO people VALUES (:name)]\n[parameters: {'name': 'Alice [x]', 'more': ['Bob']}]\n"
+        "(Background on this error at: https://sqlalche.me/e/20/gkpj)"
+    )
+    logs.logger("x").error("failed", error=error)
+    text = lines(out)[0]["error"]
+    assert not any(secret in text for secret in ("Alice", "Bob"))
+    assert "INSERT INTO people" in text
+
+
 def test_an_order_number_or_trace_id_that_looks_like_digits_stays_readable(out: io.BytesIO) -> None:
     logs.logger("x").info("handled", subject="order-20240101-13800138000", source="//shop/1")
     assert lines(out)[0]["subject"] == "order-20240101-13800138000"

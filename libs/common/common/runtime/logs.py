@@ -52,12 +52,14 @@ MAX_TEXT = 20_000
 _CREDENTIALS = re.compile(r"(://[^:/@\s]+:)[^@\s]+@")
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(\.[\w-]+)+")
 _BEARER = re.compile(r"(?i)(bearer\s+)[\w.~+/=-]+")
+_DATABASE_VALUES = re.compile(r"\[parameters: .*?\](?=\s*(?:\(Background|\n|$))|(?<=DETAIL:)[^\n]*", re.DOTALL)
 _PHONE = re.compile(r"(?<![\w-])(\+?86)?1[3-9]\d{9}(?![\w-])")
 _QUIET = {
     "aio_pika": "warning",
     "aiormq": "warning",
     "httpx": "warning",
     "httpcore": "warning",
+    "uvicorn.error": "warning",
     "uvicorn.access": "error",
 }
 
@@ -191,10 +193,12 @@ def _masked(value: object, depth: int) -> object:
 
 
 def scrub(text: str) -> str:
-    """Free text without credentials in addresses, e-mail addresses, bearer tokens and mobile numbers."""
+    """Free text without credentials, e-mail addresses, bearer tokens, mobile numbers and a statement's values."""
     text = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}… ({len(text)} characters)"
     if "@" in text:
         text = _MAIL.sub(MASKED, _CREDENTIALS.sub(rf"\1{MASKED}@", text))
+    if "[parameters: " in text or "DETAIL:" in text:
+        text = _DATABASE_VALUES.sub(MASKED, text)
     return _PHONE.sub(MASKED, _BEARER.sub(rf"\1{MASKED}", text))
 
 

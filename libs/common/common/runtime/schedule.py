@@ -130,7 +130,7 @@ class Scheduler:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop`: run what is due. A database that does not answer is asked again."""
-        registered = not self._jobs
+        registered, unreadable = not self._jobs, False
         while not stop.is_set():
             try:
                 if not registered:
@@ -138,8 +138,11 @@ class Scheduler:
                     registered = True
                 while self._jobs and not stop.is_set() and await self.run_due():
                     pass
+                unreadable = False
             except (SQLAlchemyError, OSError, TimeoutError) as error:
-                self._log.warning("schedule cannot be read", error=type(error).__name__)
+                if not unreadable:  # said once, not every second
+                    self._log.warning("schedule cannot be read", error=f"{type(error).__name__}: {error}"[:300])
+                unreadable = True
             try:
                 await asyncio.wait_for(stop.wait(), self._poll_seconds)
             except TimeoutError:
