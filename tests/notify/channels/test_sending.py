@@ -220,7 +220,8 @@ async def test_a_contact_sealed_with_a_missing_master_key_waits(
     await handled(notify_database, points_earned, earned(who), earned(other))
     async with notify_database.transaction() as tx:
         await tx.execute(
-            "UPDATE data_keys SET wrapped = overlay(wrapped placing CAST('\\x6b39' AS bytea) from 3) WHERE member_id = :who",
+            "UPDATE data_keys SET wrapped = overlay(wrapped placing CAST('\\x6b39' AS bytea) from 3)"
+            " WHERE member_id = :who",
             {"who": who},
         )
     await send(office())

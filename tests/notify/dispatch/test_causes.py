@@ -180,9 +180,9 @@ async def test_a_new_version_is_used_from_its_publication_on(notify_database: Da
     await handled(notify_database, points_earned, earned(who, order="A-1"))
     async with notify_database.transaction() as tx:
         await tx.execute(
-            "INSERT INTO templates (template_id, key, channel, locale, version, state, subject, text, created_at, created_by,"
-            " published_at) VALUES (gen_random_uuid(), 'points_earned', 'inbox', 'en', 2, 'published', 'New: {{points}}', 'x',"
-            " now(), 'test', now())"
+            "INSERT INTO templates (template_id, key, channel, locale, version, state, subject, text, created_at,"
+            " created_by, published_at) VALUES (gen_random_uuid(), 'points_earned', 'inbox', 'en', 2, 'published',"
+            " 'New: {{points}}', 'x', now(), 'test', now())"
         )
     await handled(notify_database, points_earned, earned(who, order="A-2"))
     first, second = await notices(notify_database, "inbox")

@@ -18,7 +18,7 @@ TIERS = (
 async def _programme(database: Database) -> None:
     settings = ProgrammeSettings(name="茶友会", tiers=TIERS)
     update = event_of(ProgrammeUpdated(revision=1, effective_at=story.BOUGHT_AT, settings=settings))
-    await handled(database, programmes_updated, update)  # type: ignore[arg-type]
+    await handled(database, programmes_updated, update)
 
 
 async def test_a_rise_names_both_tiers_and_the_programme(notify_database: Database) -> None:

@@ -116,8 +116,8 @@ def compose(
 ) -> Letter:
     """The message as bytes. Raises AddressRefusedError.
 
-    Written by hand: `email.message` takes 2.4 ms for one and hides long URLs in encoded words. Everything that comes from
-    outside is one line, base64, or has passed `envelope_address`.
+    Written by hand: `email.message` takes 2.4 ms for one and hides long URLs in encoded words. Everything that
+    comes from outside is one line, base64, or has passed `envelope_address`.
     """
     recipient = envelope_address(address)
     headers = [

@@ -1,4 +1,4 @@
-"""The queue of mails: put in, taken out under a lease, given back, settled. What a notice means is dispatch's business."""
+"""The queue of mails: put in, taken out under a lease, given back, settled. Notices are dispatch's business."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,9 +44,9 @@ class Result:
 
 
 async def queue(tx: Transaction, mails: Sequence[tuple[UUID, UUID]], *, due_at: datetime) -> None:
-    """Mails (notice, member) that are to go out from `due_at` on."""
+    """Mails (notice, member) that are to go out from `due_at` on; none of them is in the queue."""
     if mails:
-        await store.queue(tx, sorted(mails), due_at)
+        await store.queue(tx, mails, due_at)
 
 
 async def claim(tx: Transaction, lease: UUID, *, lease_seconds: float, limit: int) -> list[Delivery]:

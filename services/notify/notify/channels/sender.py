@@ -1,8 +1,8 @@
-"""The sender: takes mails out of the queue, judges them once more, hands them to the mail server, keeps what it answered.
+"""The sender: takes mails out of the queue, judges them once more, hands them over, keeps what was answered.
 
-Towards SMTP this is at least once. A message that the server accepted is written down a moment later, at the latest when
-the claimed batch is through: a worker killed in between leaves up to `mail_batch_size` × `smtp_connections` mails that are
-sent again when their lease ends, with the same Message-ID and an attempt marked `unknown`.
+Towards SMTP this is at least once. A message that the server accepted is written down a moment later, at the latest
+when the claimed batch is through: a worker killed in between leaves up to `mail_batch_size` × `smtp_connections` mails
+that are sent again when their lease ends, with the same Message-ID and an attempt marked `unknown`.
 """
 
 import asyncio

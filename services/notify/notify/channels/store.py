@@ -44,8 +44,9 @@ _ATTEMPTED = """
         (attempt_id, member_id, notice_id, channel, provider, outcome, code, answer, started_at, duration_ms)
     SELECT attempt_id, member_id, notice_id, 'email', :provider, outcome, code, answer, started_at, duration_ms
     FROM unnest(
-        CAST(:attempt_ids AS uuid[]), CAST(:member_ids AS uuid[]), CAST(:notice_ids AS uuid[]), CAST(:outcomes AS text[]),
-        CAST(:codes AS integer[]), CAST(:answers AS text[]), CAST(:started_at AS timestamptz[]), CAST(:durations AS integer[]))
+        CAST(:attempt_ids AS uuid[]), CAST(:member_ids AS uuid[]), CAST(:notice_ids AS uuid[]),
+        CAST(:outcomes AS text[]), CAST(:codes AS integer[]), CAST(:answers AS text[]),
+        CAST(:started_at AS timestamptz[]), CAST(:durations AS integer[]))
         AS new(attempt_id, member_id, notice_id, outcome, code, answer, started_at, duration_ms)
 """
 _ATTEMPTS = "SELECT * FROM attempts WHERE notice_id = :notice_id ORDER BY started_at, attempt_id"

@@ -54,7 +54,7 @@ class AttemptResponse(ResponseBody):
 
 
 class NoticeResponse(NoticeSummary):
-    """One notice with the facts it was made from and every attempt. E-mail texts are not kept: they hold personal data."""
+    """One notice with its facts and every attempt. Texts of e-mails are not kept: they hold personal data."""
 
     facts: dict[str, Any]
     subject: str | None

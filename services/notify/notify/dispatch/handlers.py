@@ -33,15 +33,15 @@ async def points_earned(tx: Transaction, events: Sequence[Event[PointsEarned]]) 
     asks = [
         Ask(
             event=event,
-            member_id=event.data.member_id,
+            recipient=recipient,
             key="points_earned",
             facts=_earned_facts(event.data),
             order=_order_of(event.data),
         )
         for event in events
-        if event.data.member_id in known and event.data.wallet == NOTICED_WALLET
+        if event.data.wallet == NOTICED_WALLET and (recipient := known.get(event.data.member_id))
     ]
-    return [*_not_yet(events, known), *await _dispatch(tx, asks, known)]
+    return [*_not_yet(events, known), *await _dispatch(tx, asks)]
 
 
 async def points_clawed_back(tx: Transaction, events: Sequence[Event[PointsClawedBack]]) -> Sequence[Outcome]:
@@ -51,13 +51,13 @@ async def points_clawed_back(tx: Transaction, events: Sequence[Event[PointsClawe
     asks = [
         Ask(
             event=event,
-            member_id=event.data.member_id,
+            recipient=known[event.data.member_id],
             key="points_clawed_back",
             facts=_clawed_back_facts(event.data),
         )
         for event in noticed
     ]
-    return [*_not_yet(events, known), *await _dispatch(tx, asks, known)]
+    return [*_not_yet(events, known), *await _dispatch(tx, asks)]
 
 
 async def points_repriced(tx: Transaction, events: Sequence[Event[PointsRepriced]]) -> None:
@@ -85,25 +85,25 @@ async def members_tier_changed(tx: Transaction, events: Sequence[Event[MemberTie
     known = await preferences.keep_tiers(tx, [event.data for event in events])
     settings = await programme(tx)
     asks = [
-        Ask(event=event, member_id=event.data.member_id, key=key, facts=_tier_facts(event.data, settings))
+        Ask(event=event, recipient=recipient, key=key, facts=_tier_facts(event.data, settings))
         for event in events
-        if event.data.member_id in known and (key := domain.tier_occasion(event.data.direction))
+        if (recipient := known.get(event.data.member_id)) and (key := domain.tier_occasion(event.data.direction))
     ]
-    return [*_not_yet(events, known), *await _dispatch(tx, asks, known)]
+    return [*_not_yet(events, known), *await _dispatch(tx, asks)]
 
 
 def _not_yet(events: Sequence[Event[Any]], known: Known) -> list[Outcome]:
     return [retry(event, "unknown_member") for event in events if event.data.member_id not in known]
 
 
-async def _dispatch(tx: Transaction, asks: Sequence[Ask], known: Known) -> list[Outcome]:
+async def _dispatch(tx: Transaction, asks: Sequence[Ask]) -> list[Outcome]:
     """Write one notice per ask and channel, queue the mails, tell what was sent or suppressed."""
     newsworthy = [ask for ask in asks if ask.key in ("tier_up", "tier_down") or domain.has_something_to_say(ask.facts)]
     if not newsworthy:
         return []
     newsworthy.sort(key=lambda ask: (ask.event.id, ask.event.source))
     corrections = await corrections_of(tx, [ask.order for ask in newsworthy if ask.order])
-    desk = _Desk(known, corrections, await templates.shelf(tx), await programme(tx))
+    desk = _Desk(corrections, await templates.shelf(tx), await programme(tx))
     decided = [(ask, channel, desk.decide(ask, channel)) for ask in newsworthy for channel in CHANNELS]
     new = await store.insert(tx, newsworthy, [notice for _, _, notice in decided], CHANNELS)
     mails, done = [], set()
@@ -114,7 +114,7 @@ async def _dispatch(tx: Transaction, asks: Sequence[Ask], known: Known) -> list[
         if notice.reason or CHANNELS[channel] != QUEUED:
             _tell(tx, ask, channel, notice)
         else:
-            mails.append((notice.notice_id, ask.member_id))
+            mails.append((notice.notice_id, ask.recipient.member_id))
     await channels.queue(tx, mails, due_at=tx.now)
     return [duplicate(ask.event) for ask in newsworthy if (ask.event.source, ask.event.id) not in done]
 
@@ -122,10 +122,7 @@ async def _dispatch(tx: Transaction, asks: Sequence[Ask], known: Known) -> list[
 class _Desk:
     """Decides one notice after the other from what was loaded for the batch."""
 
-    def __init__(
-        self, known: Known, corrections: Corrections, shelf: templates.Shelf, settings: ProgrammeSettings
-    ) -> None:
-        self._known = known
+    def __init__(self, corrections: Corrections, shelf: templates.Shelf, settings: ProgrammeSettings) -> None:
         self._corrections = corrections
         self._shelf = shelf
         self._programme = settings.name
@@ -133,8 +130,8 @@ class _Desk:
         self._zones: dict[str, tzinfo] = {}
 
     def decide(self, ask: Ask, channel: str) -> NewNotice:
-        recipient = self._known[ask.member_id]
-        correction = self._corrections.get(ask.order, UNCORRECTED) if ask.order else UNCORRECTED
+        recipient = ask.recipient
+        correction = self._corrections.get(ask.order, UNCORRECTED) if ask.order and self._corrections else UNCORRECTED
         verdict = domain.judge(ask.key, channel, ask.facts, recipient, correction)
         choice = self._shelf.find(ask.key, channel, recipient.locale)
         if choice is None:
@@ -166,7 +163,7 @@ class _Desk:
 def _tell(tx: Transaction, ask: Ask, channel: str, notice: NewNotice) -> None:
     about: dict[str, Any] = {
         "notice_id": notice.notice_id,
-        "member_id": ask.member_id,
+        "member_id": ask.recipient.member_id,
         "template": ask.key,
         "template_version": notice.template_version,
         "channel": channel,

@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from common.events import Contract, Event
 from common.storage import Transaction
+from notify.preferences.domain import Recipient
 
 _INSERT = """
     INSERT INTO notices (
@@ -43,7 +44,8 @@ _ONE_LOCKED = "SELECT * FROM notices WHERE notice_id = :notice_id FOR UPDATE"
 _SETTLE = """
     UPDATE notices SET state = new.state, reason = new.reason, attempts = attempts + new.tried,
         settled_at = CASE WHEN new.state <> 'queued' THEN CAST(:now AS timestamptz) END
-    FROM unnest(CAST(:notice_ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]), CAST(:tried AS integer[]))
+    FROM unnest(
+        CAST(:notice_ids AS uuid[]), CAST(:states AS text[]), CAST(:reasons AS text[]), CAST(:tried AS integer[]))
         AS new(notice_id, state, reason, tried)
     WHERE notices.notice_id = new.notice_id AND notices.state = 'queued'
     RETURNING notices.*
@@ -57,8 +59,9 @@ _CORRECT = """
         (member_id, wallet, sequence, order_source, order_id, clawed_back, repriced, balance, recorded_at)
     SELECT member_id, wallet, sequence, order_source, order_id, clawed_back, repriced, balance, :now
     FROM unnest(
-        CAST(:member_ids AS uuid[]), CAST(:wallets AS text[]), CAST(:sequences AS bigint[]), CAST(:order_sources AS text[]),
-        CAST(:order_ids AS text[]), CAST(:clawed_back AS bigint[]), CAST(:repriced AS bigint[]), CAST(:balances AS bigint[]))
+        CAST(:member_ids AS uuid[]), CAST(:wallets AS text[]), CAST(:sequences AS bigint[]),
+        CAST(:order_sources AS text[]), CAST(:order_ids AS text[]), CAST(:clawed_back AS bigint[]),
+        CAST(:repriced AS bigint[]), CAST(:balances AS bigint[]))
         AS new(member_id, wallet, sequence, order_source, order_id, clawed_back, repriced, balance)
     ON CONFLICT DO NOTHING
 """
@@ -66,8 +69,10 @@ _CORRECTIONS = """
     SELECT member_id, wallet, order_source, order_id, sum(clawed_back) AS clawed_back, sum(repriced) AS repriced,
         (array_agg(balance ORDER BY sequence DESC))[1] AS balance
     FROM corrections
-    JOIN (SELECT DISTINCT * FROM unnest(CAST(:member_ids AS uuid[]), CAST(:order_sources AS text[]), CAST(:order_ids AS text[]))
-        AS asked(member_id, order_source, order_id)) AS asked USING (member_id, order_source, order_id)
+    JOIN (
+        SELECT DISTINCT * FROM unnest(
+            CAST(:member_ids AS uuid[]), CAST(:order_sources AS text[]), CAST(:order_ids AS text[]))
+            AS asked(member_id, order_source, order_id)) AS asked USING (member_id, order_source, order_id)
     GROUP BY member_id, wallet, order_source, order_id
 """
 _PAGE = """
@@ -116,7 +121,7 @@ class Ask:
     """Something happened that a member may want to hear of."""
 
     event: Event[Contract]
-    member_id: UUID
+    recipient: Recipient
     key: str
     facts: Facts
     order: Order | None = None
@@ -160,7 +165,7 @@ async def insert(
             "now": tx.now,
             "channels": list(channels),
             "channel_states": list(channels.values()),
-            "member_ids": [ask.member_id for ask in asks],
+            "member_ids": [ask.recipient.member_id for ask in asks],
             "templates": [ask.key for ask in asks],
             "cause_sources": [event.source for event in events],
             "cause_ids": [event.id for event in events],

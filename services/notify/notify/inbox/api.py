@@ -16,7 +16,7 @@ ByUnread = paged(int, UUID)
 
 
 class InboxNotice(ResponseBody):
-    """A notice as the member sees it. `about` is the order (or other thing) it speaks of; `facts` what it was made from."""
+    """A notice as the member sees it. `about` is the order it speaks of; `facts` are what it was made from."""
 
     notice_id: UUID
     template: str

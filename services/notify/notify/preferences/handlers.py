@@ -1,10 +1,7 @@
 """What members told about themselves: kept newest first, opened only while a mail is being made."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 from uuid import UUID
-
-from sqlalchemy import Row
 
 from common.events import Event
 from common.events.members import MemberState, MemberTierChanged
@@ -69,7 +66,7 @@ def _flaw(member: MemberState) -> str:
 
 async def recipients(tx: Transaction, member_ids: Iterable[UUID]) -> dict[UUID, Recipient]:
     """Those of the members who are known here."""
-    return {row.member_id: _recipient(row) for row in await store.recipients(tx, sorted(set(member_ids)))}
+    return {one.member_id: one for one in await store.recipients(tx, list(set(member_ids)))}
 
 
 async def keep_tiers(tx: Transaction, changes: Sequence[MemberTierChanged]) -> dict[UUID, Recipient]:
@@ -101,17 +98,3 @@ async def _open_each(tx: Transaction, cipher: Cipher, sealed: Mapping[UUID, str]
         except SealBrokenError as error:
             opened[member_id] = ContactUnreadableError(str(error), for_now=isinstance(error, MasterKeyMissingError))
     return opened
-
-
-def _recipient(row: Row[Any]) -> Recipient:
-    return Recipient(
-        member_id=row.member_id,
-        status=row.status,
-        locale=row.locale,
-        time_zone=row.time_zone,
-        inbox=row.inbox,
-        email=row.email,
-        reachable=row.reachable,
-        tier=row.tier,
-        tier_revision=row.tier_revision,
-    )

@@ -1,13 +1,11 @@
 """SQL of members' wishes and contacts."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
-
-from sqlalchemy import Row
 
 from common.events.members import MemberState
 from common.storage import Transaction
+from notify.preferences.domain import Recipient
 
 _KEEP = """
     INSERT INTO contacts
@@ -65,8 +63,22 @@ async def keep(tx: Transaction, members: Sequence[MemberState], boxes: Sequence[
     return {row.member_id for row in rows}
 
 
-async def recipients(tx: Transaction, member_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
-    return await tx.fetch_all(_RECIPIENTS, {"member_ids": list(member_ids)})
+async def recipients(tx: Transaction, member_ids: Sequence[UUID]) -> list[Recipient]:
+    rows = await tx.fetch_all(_RECIPIENTS, {"member_ids": list(member_ids)})
+    return [
+        Recipient(
+            member_id=member_id,
+            status=status,
+            locale=locale,
+            time_zone=time_zone,
+            inbox=inbox,
+            email=email,
+            reachable=reachable,
+            tier=tier,
+            tier_revision=tier_revision,
+        )
+        for member_id, status, locale, time_zone, inbox, email, reachable, tier, tier_revision in map(tuple, rows)
+    ]
 
 
 async def lock(tx: Transaction, member_ids: Sequence[UUID]) -> None:

@@ -39,7 +39,7 @@ Source = Annotated[str, AfterValidator(storable)]
 
 
 class WordingBody(RequestBody):
-    """Placeholders are written `{{points}}`; `{{{{` stands for two braces. Only e-mail has `html`, where facts are escaped."""
+    """Placeholders are written `{{points}}`; `{{{{` is two braces. Only e-mail has `html`, with facts escaped."""
 
     subject: Annotated[Source, Field(max_length=domain.MAX_SUBJECT_CHARACTERS)]
     text: Annotated[Source, Field(max_length=domain.MAX_TEXT_CHARACTERS)]
@@ -103,7 +103,7 @@ def _unicode(facts: dict[str, JsonValue]) -> dict[str, JsonValue]:
 class PreviewBody(RequestBody):
     """Facts to use instead of the samples, by name as in `GET /v1/notices/{notice_id}`; money is in minor units."""
 
-    facts: Annotated[dict[Key, JsonValue], Field(max_length=50), AfterValidator(_unicode)] = {}
+    facts: Annotated[dict[Key, JsonValue], Field(max_length=50), AfterValidator(_unicode)] = Field(default_factory=dict)
 
 
 class PreviewResponse(ResponseBody):
@@ -187,7 +187,7 @@ async def discard(template_id: UUID, seen: IfMatch, tx: Tx, caller: CurrentCalle
 
 @router.post("/v1/templates/{template_id}/preview", dependencies=_READ, responses=may_answer(404))
 async def preview(template_id: UUID, body: PreviewBody, tx: Tx) -> PreviewResponse:
-    """What it says of sample facts, or of the given ones. A draft that could not be published is refused with the reasons."""
+    """What it says of sample facts, or of the given ones. A flawed draft is refused with the reasons."""
     wording = await handlers.preview(tx, await handlers.read(tx, template_id), body.facts)
     return PreviewResponse(subject=wording.subject, text=wording.text, html=wording.html)
 

@@ -1,7 +1,7 @@
 """Templates: which may be published, and what they say. Pure.
 
-`string.Template` with `{{name}}` marks: it can put a word in the place of a name and nothing else, so a template is data
-and never code, and there is no sandbox to break out of. What needs a decision is decided before, in the facts.
+`string.Template` with `{{name}}` marks: it can put a word in the place of a name and nothing else, so a template is
+data and never code, and there is no sandbox to break out of. What needs a decision is decided before, in the facts.
 """
 
 import re
@@ -101,7 +101,7 @@ class Template:
         self._html = _Marks(wording.html) if wording.html else None
 
     def fill(self, words: Mapping[str, str]) -> Wording:
-        """The words in their places. Words are escaped in HTML; the subject stays one line. KeyError: a word is missing."""
+        """The words in their places, escaped in HTML; the subject stays one line. KeyError: a word is missing."""
         escaped = {name: escape(word) for name, word in words.items()} if self._html else {}
         return Wording(
             subject=one_line(self._subject.substitute(words)),

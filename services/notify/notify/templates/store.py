@@ -21,15 +21,18 @@ _PAGE = """
     WHERE (CAST(:key AS text) IS NULL OR key = :key) AND (CAST(:channel AS text) IS NULL OR channel = :channel)
       AND (CAST(:locale AS text) IS NULL OR locale = :locale) AND (CAST(:state AS text) IS NULL OR state = :state)
       AND (CAST(:after_key AS text) IS NULL
-           OR (key, channel, locale, -version) > (:after_key, :after_channel, :after_locale, -CAST(:after_version AS integer)))
+           OR (key, channel, locale, -version)
+              > (:after_key, :after_channel, :after_locale, -CAST(:after_version AS integer)))
     ORDER BY key, channel, locale, -version LIMIT :limit
 """
 _DRAFT = (
     "SELECT template_id FROM templates WHERE key = :key AND channel = :channel AND locale = :locale AND state = 'draft'"
 )
 _CREATE = """
-    INSERT INTO templates (template_id, key, channel, locale, version, state, subject, text, html, created_at, created_by)
-    SELECT :template_id, :key, :channel, :locale, COALESCE(max(version), 0) + 1, 'draft', :subject, :text, :html, :now, :by
+    INSERT INTO templates
+        (template_id, key, channel, locale, version, state, subject, text, html, created_at, created_by)
+    SELECT :template_id, :key, :channel, :locale, COALESCE(max(version), 0) + 1, 'draft',
+        :subject, :text, :html, :now, :by
     FROM templates WHERE key = :key AND channel = :channel AND locale = :locale
     ON CONFLICT DO NOTHING
     RETURNING *
