@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import accrual, growth, latency
+from bench import accrual, fanout, growth, latency
 from bench import world as worlds
 from bench.progress import say
 from bench.servers import Servers, servers

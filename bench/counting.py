@@ -40,7 +40,9 @@ class Sink:
         return int((await self.channel.queue_declare(SINK, passive=True)).message_count or 0)
 
 
-async def rate(count: Callable[[], Awaitable[int]], total: int, *, within_seconds: float) -> float:
+async def rate(
+    count: Callable[[], Awaitable[int]], total: int, *, within_seconds: float, poll_seconds: float = POLL_SECONDS
+) -> float:
     """Per second, from when a tenth of `total` is there until all is. Raises TimeoutError with how far it came."""
     began, first, first_at, now = time.monotonic(), 0, 0.0, 0
     while True:
@@ -52,4 +54,4 @@ async def rate(count: Callable[[], Awaitable[int]], total: int, *, within_second
             return (now - first) / max(at - first_at, 1e-9)
         if at - began > within_seconds:
             raise TimeoutError(f"only {now} of {total} after {within_seconds:.0f} s")
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(poll_seconds)

@@ -5,7 +5,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,6 +26,7 @@ SOURCE = "//bench/shop"
 MEMBERS = [UUID(int=(0x0192 << 112) | (7 << 76) | (2 << 62) | n) for n in range(1, 5001)]
 SERVICES = ("members", "points", "notify", "analytics")
 NOW = datetime.now(UTC).replace(microsecond=0)
+ADMIN_EMAIL, ADMIN_PASSWORD = "bench@example.com", "bench-bench-bench"
 MASTER_KEYS = "bench:" + "A" * 43
 
 
@@ -45,8 +46,8 @@ class World:
             "RABBITMQ_URL": self.servers.broker(self.vhost, service),
             "MASTER_KEYS": MASTER_KEYS,
             "INDEX_KEY": "B" * 43,
-            "ADMIN_EMAIL": "bench@example.com",
-            "ADMIN_PASSWORD": "bench-bench-bench",
+            "ADMIN_EMAIL": ADMIN_EMAIL,
+            "ADMIN_PASSWORD": ADMIN_PASSWORD,
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": "1",
             "METRICS_PORT": str(self.ports.pick()),
@@ -66,13 +67,17 @@ class World:
             )
         try:
             yield process
+        except TimeoutError as error:
+            tail = log.read_text(errors="replace").splitlines()[-20:]
+            raise TimeoutError(f"{error}; {module} said last:\n" + "\n".join(tail)) from error
+        else:
             if process.poll() is not None:
                 tail = log.read_text(errors="replace").splitlines()[-20:]
                 raise RuntimeError(f"{module} ended with {process.returncode}:\n" + "\n".join(tail))
         finally:
             process.terminate()
             process.wait(30)
-            pass
+            log.unlink(missing_ok=True)
 
     async def fetch(self, service: str, sql: str) -> int:
         connection = await asyncpg.connect(self.databases[service])
@@ -108,7 +113,9 @@ async def make(servers: Servers, name: str, *services: str) -> World:
 async def until(world: World, service: str, sql: str, count: int, *, within_seconds: float = 60.0) -> None:
     """Wait until the query answers at least `count`. Raises TimeoutError."""
     async with asyncio.timeout(within_seconds):
-        while await world.fetch(service, sql) < count:
+        while True:
+            if await world.fetch(service, sql) >= count:
+                return
             await asyncio.sleep(0.1)
 
 
@@ -151,14 +158,14 @@ def envelope(data: PurchaseCompleted | MemberRegistered, *, source: str, event_i
     )
 
 
-def purchases(count: int, *, run: str, duplicates: float = 0.05) -> list[bytes]:
+def purchases(count: int, *, run: str, duplicates: float = 0.05, members: Sequence[UUID] = MEMBERS) -> list[bytes]:
     """`count` different purchases by random members, and some of them a second time."""
     chance = random.Random(run)
     bodies = [
         envelope(
             PurchaseCompleted(
                 order_id=f"{run}-{number}",
-                member_id=chance.choice(MEMBERS),
+                member_id=chance.choice(members),
                 occurred_at=NOW - timedelta(minutes=number % 1000),
                 currency="CNY",
                 amount=chance.randrange(1_00, 500_00),
