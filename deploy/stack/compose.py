@@ -17,6 +17,7 @@ from stack.paths import (
     LOGS,
     PORTS_FILE,
     ROOT,
+    RUN,
     SECRETS_FILE,
     STACK_FILE,
     TARGETS_FILE,
@@ -87,12 +88,16 @@ def down() -> None:
 
 
 def remove() -> None:
-    """Remove containers, volumes and images of this checkout."""
-    if COMPOSE_ENVIRONMENT.exists() and available():
-        with step("remove containers, volumes and images"):
-            _do("down", "--volumes", "--remove-orphans", "--rmi", "local", reason="Compose could not clean up.")
-            images = [f"{PROJECT}_{service}" for service in SERVICES]
-            subprocess.run(["docker", "image", "rm", *images], capture_output=True, check=False)
+    """Remove containers, volumes and images of this checkout, even if `.run` has been lost."""
+    if not available() or not (_volumes() or COMPOSE_ENVIRONMENT.exists()):
+        return
+    RUN.mkdir(exist_ok=True)
+    LOGS.mkdir(exist_ok=True)
+    write_environment(plan_in(PORTS_FILE, running=True), secrets_in(SECRETS_FILE))
+    with step("remove containers, volumes and images"):
+        _do("down", "--volumes", "--remove-orphans", "--rmi", "local", reason="Compose could not clean up.")
+        images = [f"{PROJECT}_{service}" for service in SERVICES]
+        subprocess.run(["docker", "image", "rm", *images], capture_output=True, check=False)
 
 
 def status(stack: Stack) -> list[tuple[str, str, str]]:
@@ -113,6 +118,11 @@ def status(stack: Stack) -> list[tuple[str, str, str]]:
             (part.name, "ready" if reason is None else f"not ready: {reason}", url.removesuffix("/health/ready"))
         )
     return rows
+
+
+def _volumes() -> list[str]:
+    command = ["docker", "volume", "ls", "-q", "-f", f"label=com.docker.compose.project={PROJECT}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
 
 
 def _wait(part: services.Part, stack: Stack) -> None:
@@ -163,7 +173,10 @@ def _do(*arguments: str, reason: str, explain: bool = False) -> None:
     if done.returncode != 0:
         if explain:
             one_shots = ("provision", *(f"{service}-migrate" for service in SERVICES))
-            reason += "\n" + _ask("logs", "--tail", "15", *one_shots)
+            said = _ask("logs", "--tail", "15", *one_shots)
+            if "password authentication failed" in said:
+                reason += "\nDocker's volumes hold data with other passwords than .run/secrets.json; `make clean` deletes both."
+            reason += "\n" + said
         raise StackError(reason, log=_LOG)
 
 

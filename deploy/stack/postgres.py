@@ -84,6 +84,9 @@ class Postgres:
         while True:
             try:
                 return asyncio.run(_version(self.url()))
+            except asyncpg.InvalidPasswordError as error:
+                reason = "PostgreSQL's data have another password than .run/secrets.json; `make clean` deletes both."
+                raise StackError(reason) from error
             except (OSError, asyncpg.PostgresError, TimeoutError) as error:
                 if self.process is None:
                     raise StackError("PostgreSQL ended instead of starting.", log=self.log) from error
