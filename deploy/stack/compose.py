@@ -175,7 +175,7 @@ def _do(*arguments: str, reason: str, explain: bool = False) -> None:
             one_shots = ("provision", *(f"{service}-migrate" for service in SERVICES))
             said = _ask("logs", "--tail", "15", *one_shots)
             if "password authentication failed" in said:
-                reason += "\nDocker's volumes hold data with other passwords than .run/secrets.json; `make clean` deletes both."
+                reason += "\nDocker's volumes were made with other passwords than .run/secrets.json; `make clean` deletes both."
             reason += "\n" + said
         raise StackError(reason, log=_LOG)
 
