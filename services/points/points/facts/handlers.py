@@ -22,9 +22,10 @@ async def members_updated(tx: Transaction, events: Sequence[Event[MemberUpdated]
 
 async def _keep(tx: Transaction, states: Sequence[MemberState]) -> None:
     newest = {state.member_id: state for state in sorted(states, key=lambda state: state.revision)}
-    in_order = [newest[member_id] for member_id in sorted(newest)]
-    await ledger.open_wallets(tx, [state.member_id for state in in_order])
-    await store.keep_states(tx, in_order)
+    member_ids = sorted(newest)
+    await ledger.open_wallets(tx, member_ids)
+    await ledger.lock(tx, member_ids)
+    await store.keep_states(tx, [newest[member_id] for member_id in member_ids])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
