@@ -167,11 +167,12 @@ async def outcome_of(database: Database, channel: str) -> list[tuple[str, str]]:
     return [(row["state"], row["reason"]) for row in await notices(database, channel)]
 
 
+async def messages(database: Database) -> list[dict[str, Any]]:
+    """The CloudEvents that were emitted, in order."""
+    found = await rows(database, "SELECT convert_from(body, 'UTF8')::jsonb AS event FROM outbox ORDER BY id")
+    return [row["event"] for row in found]
+
+
 async def told(database: Database) -> list[tuple[str, str]]:
     """(event type, channel) of what was emitted, in order."""
-    found = await rows(
-        database,
-        "SELECT routing_key AS type, convert_from(body, 'UTF8')::jsonb #>> '{data,channel}' AS channel"
-        " FROM outbox ORDER BY id",
-    )
-    return [(row["type"], row["channel"]) for row in found]
+    return [(event["type"], event["data"]["channel"]) for event in await messages(database)]

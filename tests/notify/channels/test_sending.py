@@ -74,6 +74,7 @@ async def test_no_personal_data_is_kept_in_clear(notify_database: Database, mail
     for table in ("notices", "attempts", "contacts", "outbox", "deliveries"):
         for row in await rows(notify_database, f"SELECT CAST(t AS text) AS line FROM {table} t"):
             assert "secret" not in row["line"].lower()
+    assert all("secret" not in str(message).lower() for message in await story.messages(notify_database))
     kept = await rows(notify_database, "SELECT answer FROM attempts")
     assert kept == [{"answer": "5.1.1 <<address>>: no such user <address>"}]
 
