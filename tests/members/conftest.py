@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import orjson
 import pytest
 from common.events.programme import ProgrammeSettings, TierStep
 from common.http import create_app
@@ -110,11 +111,14 @@ def register(database: Database, keys: keyring.Keyring) -> Callable[..., Awaitab
 
 @pytest.fixture
 def outbox(database: Database) -> Callable[..., Awaitable[Sequence[Any]]]:
-    """What waits to be published, in order: rows with `type`, `source`, `event_id`, `subject`, `traceparent`, `body`."""
+    """What waits to be published, in order: `type`, `source`, `id`, `subject`, `traceparent`, and the payload as `body`."""
 
     async def rows(type_: str = "") -> Sequence[Any]:
         async with database.transaction() as tx:
-            found = await tx.fetch_all("SELECT * FROM outbox ORDER BY id")
-        return [SimpleNamespace(**row._mapping) for row in found if type_ in ("", row.type)]
+            found = await tx.fetch_all("SELECT body FROM outbox ORDER BY id")
+        messages = [SimpleNamespace(**orjson.loads(row.body)) for row in found]
+        for message in messages:
+            message.body = orjson.dumps(message.data)
+        return [message for message in messages if type_ in ("", message.type)]
 
     return rows
