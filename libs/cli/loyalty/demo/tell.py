@@ -62,7 +62,7 @@ def what_happened(outcome: Outcome) -> None:
     if outcome.new:
         rate = outcome.new / outcome.seconds
         told = f"{outcome.new:,} purchases in {outcome.seconds:.1f} s, {rate:,.0f}/s"
-        out.print(f"{told}: from the first one published to the last notice, mail and figure of all four services")
+        out.print(f"{told}: from the first published to the last notice, mail and figure of all four services")
     else:
         out.print("nothing has changed")
     out.print(f"[bold]{outcome.new:,} new; {outcome.again:,} duplicates ignored[/]")
