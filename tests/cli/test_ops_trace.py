@@ -69,6 +69,8 @@ async def test_one_purchase_is_told_in_the_order_of_time(folder: Path, trace: st
     assert services == ["points", "members", "points", "points", "notify"]
     assert trace_id_of(trace) in answer.stdout
     assert "reason=unknown_member" in answer.stdout
+    assert "subject=points:A-1" in answer.stdout
+    assert "+10,490 ms" in answer.stdout
     assert "B-2" not in answer.stdout
     assert "5 lines of members, notify, points" in answer.stdout
 

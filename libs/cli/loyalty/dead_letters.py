@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from loyalty.clients.api import ApiError
 from loyalty.clients.session import Session
 from loyalty.jobs import services_of
-from loyalty.screen import FAILED, WRONG, local, out, print_json, problems, say_problem
+from loyalty.screen import FAILED, WRONG, local, out, plain_table, print_json, problems, say_problem
 
 dead_letters = typer.Typer(
     help="Messages that could not be handled: look, repair, replay, give up.", no_args_is_help=True
@@ -34,6 +33,8 @@ Until = Annotated[str | None, typer.Option("--to", help="Received before.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 Letter = Annotated[str, typer.Argument(help="Id of the letter, or its first characters.")]
 OPEN = ["new", "parked"]
+WIDE = 140
+"""Columns of a terminal from which on messages are shown beside the rest."""
 
 
 @dead_letters.command("list")
@@ -58,11 +59,14 @@ def list_letters(
     if as_json:
         print_json(found)
         return
-    table = Table("id", "service", "state", "received", "type", "subject", "error", "tries", "message")
+    wide = out.width >= WIDE
+    table = plain_table(
+        "id", "service", "state", "received", "type", "subject", "error", *(["message"] if wide else [])
+    )
     for letter in found:
-        cells = [letter["id"][:13], letter["service"], letter["state"], local(letter["received_at"]), letter["type"]]
-        cells += [letter["subject"], letter["error_type"], str(letter["attempts"]), letter["error_message"]]
-        table.add_row(*map(Text, cells))
+        cells = [letter["id"][:8], letter["service"], letter["state"], local(letter["received_at"]), letter["type"]]
+        cells += [letter["subject"], f"{letter['error_type']} ({letter['attempts']}×)", letter["error_message"]]
+        table.add_row(*map(Text, cells[: len(table.columns)]))
     out.print(table if found else "No dead letters.")
 
 
@@ -77,11 +81,12 @@ def groups(service: Service = None, state: States = None, as_json: Json = False)
     if as_json:
         print_json(found)
         return
-    table = Table("service", "count", "error", "type", "state", "last", "for example", "message")
+    names = ["count", "service", "error", "type", "state", "last", "for example"]
+    table = plain_table(*names, *(["message"] if out.width >= WIDE else []))
     for group in sorted(found, key=lambda group: -group["count"]):
-        cells = [group["service"], f"{group['count']:,}", group["error_type"], group["type"], group["state"]]
-        cells += [local(group["last_at"]), group["sample_id"][:13], group["sample_message"]]
-        table.add_row(*map(Text, cells))
+        cells = [f"{group['count']:,}", group["service"], group["error_type"], group["type"], group["state"]]
+        cells += [local(group["last_at"]), group["sample_id"][:8], group["sample_message"]]
+        table.add_row(*map(Text, cells[: len(table.columns)]))
     out.print(table if found else "No dead letters.")
 
 

@@ -3,11 +3,10 @@
 from typing import Annotated
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from loyalty.clients.session import SERVICES, Session
-from loyalty.screen import WRONG, local, out, print_json, problems, say_problem
+from loyalty.screen import WRONG, local, out, plain_table, print_json, problems, say_problem
 
 jobs = typer.Typer(help="Timed jobs of the services.", no_args_is_help=True)
 
@@ -27,7 +26,7 @@ def list_jobs(
     if as_json:
         print_json(found)
         return
-    table = Table("service", "job", "due", "last finished", "runs", "last error")
+    table = plain_table("service", "job", "due", "last finished", "runs", "last error")
     for job in found:
         error = Text(job["last_error"] or "", style="red")
         table.add_row(

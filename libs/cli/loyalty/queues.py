@@ -17,7 +17,7 @@ from rich.text import Text
 from common.messaging.topology import RETRY_DELAYS_SECONDS, UNROUTED_QUEUE, dead_queue, main_queue
 from loyalty.clients.api import ApiError
 from loyalty.clients.session import SERVICES, Broker, Session
-from loyalty.screen import out, print_json, problems
+from loyalty.screen import out, plain_table, print_json, problems
 
 TIMEOUT_SECONDS = 10.0
 LATE_SECONDS = 60.0
@@ -64,8 +64,9 @@ def queues(
     every: Annotated[float, typer.Option(min=0.5, max=3600, help="Seconds between two looks.")] = 2.0,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Show what waits for each service: queues, retries, dead letters, outbox, and how late it is.
+    """Show what waits for each service: its queue, retries (10s/1m/10m), dead letters, outbox, and how late it is.
 
+    dlq: not yet taken into the table; dead: open letters in the table (see `loyalty dead-letters groups`).
     Exit status: 0 shown, 1 the broker does not answer, 2 nothing says where it is.
     """
     with problems(), Session() as session:
@@ -148,17 +149,17 @@ def _samples(text: str, service: str) -> Iterable[tuple[str, float]]:
 
 
 def table(look: Look) -> Table:
-    """For people."""
-    made = Table(title=time.strftime("%H:%M:%S"), title_justify="left")
-    made.add_column("service")
-    names = ["ready", "unacked", *(f"retry {name}" for name in RETRY_DELAYS_SECONDS), "dlq", "dead letters", "outbox"]
-    for name in [*names, "lag"]:
-        made.add_column(name, justify="right")
-    made.add_column("worker")
+    """For people; fits into 80 columns."""
+    made = plain_table("service")
+    made.title, made.title_justify = time.strftime("%H:%M:%S"), "left"
+    for name in ("ready", "unacked", "/".join(RETRY_DELAYS_SECONDS), "dlq", "dead", "outbox", "lag"):
+        made.add_column(name, justify="right", no_wrap=True)
+    made.add_column("worker", overflow="fold")
     for row in look.services:
-        cells = [row.ready, row.unacked, *row.retries.values(), row.dlq, row.dead_letters, row.outbox]
+        retries = Text("/").join(_count(count) for count in row.retries.values())
         state = Text(row.state, style="green" if row.state == "ready" else "red")
-        made.add_row(row.service, *(_count(cell) for cell in cells), _lag(row), state)
+        cells = [_count(row.ready), _count(row.unacked), retries, _count(row.dlq), _count(row.dead_letters)]
+        made.add_row(row.service, *cells, _count(row.outbox), _lag(row), state)
     if look.unrouted:
         made.caption = f"{look.unrouted} messages with a key nobody hears are in {UNROUTED_QUEUE}"
     return made

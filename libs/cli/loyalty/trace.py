@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from loyalty.clients.session import NotConfiguredError
@@ -25,6 +24,7 @@ def trace(
     logs: Annotated[
         Path | None, typer.Option(help="Folder of *.log files.", show_default="the running stack's")
     ] = None,
+    long: Annotated[bool, typer.Option("--long", "-l", help="With event ids and sources.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The log lines as they are, for programs.")] = False,
 ) -> None:
     """Print the log lines of all services about one purchase, in the order of time.
@@ -44,7 +44,7 @@ def trace(
     if as_json:
         print_json(story)
         return
-    _print(story)
+    _print(story, long=long)
 
 
 def _logs(folder: Path | None) -> Logs:
@@ -65,44 +65,40 @@ def _traces(logs: Logs, what: str) -> set[str]:
     return found or ({what} if TRACE_ID.fullmatch(what) else set())
 
 
-def _print(story: list[dict[str, Any]]) -> None:
+def _print(story: list[dict[str, Any]], *, long: bool) -> None:
     for trace_id in dict.fromkeys(line["trace_id"] for line in story):
         lines = [line for line in story if line["trace_id"] == trace_id]
-        table = Table(title=f"trace {trace_id}", title_justify="left", box=None, pad_edge=False)
-        for name in ("time (UTC)", "+ ms", "service", "what", "subject", "outcome", "late ms", ""):
-            table.add_column(name, justify="right" if name in ("+ ms", "late ms") else "left")
-        first = _moment(lines[0])
+        first = lines[0]
+        about = " from ".join(str(first[name]) for name in ("subject", "source") if first.get(name))
+        out.print(Text.assemble((f"trace {trace_id}", "bold"), f"  {about}"), soft_wrap=True)
         for line in lines:
-            table.add_row(*_cells(line, first))
-        out.print(table)
+            out.print(_line(line, first, long=long), soft_wrap=True)
         services = sorted({str(line.get("service")) for line in lines})
-        out.print(f"{len(lines)} lines of {', '.join(services)}\n")
+        out.print(f"  {len(lines)} lines of {', '.join(services)}\n", style="dim")
 
 
-def _cells(line: dict[str, Any], first: datetime | None) -> list[Text]:
-    moment = _moment(line)
-    since = "" if moment is None or first is None else f"{(moment - first).total_seconds() * 1000:,.0f}"
+def _line(line: dict[str, Any], first: dict[str, Any], *, long: bool) -> Text:
+    """Time, milliseconds since the first line, service, what, its outcome, how late; then whatever is unusual."""
+    moment, began = _moment(line), _moment(first)
+    since = "" if moment is None or began is None else f"+{(moment - began).total_seconds() * 1000:,.0f} ms"
+    handled = line.get("event") == "handled" and "type" in line
+    what = line["type"] if handled else " ".join(str(line[name]) for name in ("event", "type") if line.get(name))
     word = str(line.get("outcome") or line.get("level", ""))
-    event = str(line.get("event", ""))
-    what = (
-        str(line["type"])
-        if event == "handled" and "type" in line
-        else " ".join(filter(None, (event, line.get("type"))))
-    )
-    late = line.get("lag_ms")
-    rest = {name: value for name, value in line.items() if name not in SHOWN_APART and value not in ("", None)}
+    late = f"{line['lag_ms']:,} ms late" if "lag_ms" in line else ""
+    usual = SHOWN_APART if long or not handled else SHOWN_APART | {"event_id", "source"}
+    rest = {name: value for name, value in line.items() if name not in usual and value not in ("", None)}
     if rest.get("attempt") == 1:
         del rest["attempt"]
-    return [
-        Text(str(line.get("time", ""))[11:23]),
-        Text(since),
-        Text(str(line.get("service", "")), style="bold"),
-        Text(what),
-        Text(str(line.get("subject", ""))),
-        Text(word, style=BAD.get(word, "green" if word == "done" else "")),
-        Text("" if late is None else f"{late:,}"),
-        Text(" ".join(f"{name}={value}" for name, value in rest.items()), style="dim", overflow="fold"),
-    ]
+    if line.get("subject") not in (None, "", first.get("subject")):
+        rest = {"subject": line["subject"], **rest}
+    return Text.assemble(
+        f"  {str(line.get('time', ''))[11:23]} {since:>10}  ",
+        (f"{line.get('service', '')!s:<10}", "bold"),
+        f"{what!s:<24} ",
+        (f"{word:<10}", BAD.get(word, "green" if word == "done" else "")),
+        f"{late:>15}  ",
+        (" ".join(f"{name}={value}" for name, value in rest.items()), "dim"),
+    )
 
 
 def _moment(line: dict[str, Any]) -> datetime | None:

@@ -61,6 +61,8 @@ def in_docker(stack_file: Path) -> Logs:
             check=True,
             timeout=30,
         )
+    except subprocess.CalledProcessError as error:
+        raise LogsMissingError(f"Docker does not answer: {error.stderr.strip()}") from None
     except (OSError, subprocess.SubprocessError) as error:
         raise LogsMissingError(f"Docker does not answer: {error}") from None
     containers = tuple(answer.stdout.split())
