@@ -61,6 +61,7 @@ async def test_every_answer_says_what_it_means_and_when_it_was_true(
     [
         {"from": "2026-03-32"},
         {"from": "yesterday"},
+        {"from": "0"},
         {"from": "0001-01-01"},
         {"to": "9999-12-31"},
         {"to": "2026-02-01"},

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from analytics.proof import handlers
+from common.runtime.metrics import REGISTRY
 from common.storage import Database
 from tests.analytics.builders import earned, hear, hear_in, notice, purchase, refund, spend_days, value
 
@@ -43,6 +44,7 @@ async def test_drift_is_repaired_and_reported(analytics_database: Database, dama
     found = await prove(analytics_database)
     assert [rollup for rollup, keys in found.items() if keys] == [drifted]
     assert await value(analytics_database, "SELECT rollup FROM proofs WHERE drifted > 0") == drifted
+    assert (REGISTRY.get_sample_value("loyalty_analytics_rollup_drift", {"rollup": drifted}) or 0) > 0
     assert not any((await prove(analytics_database)).values())
     assert await spend_days(analytics_database) == good
 

@@ -1,11 +1,12 @@
 """What all figures have in common: a range of local days, one snapshot of the database, and what they mean."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
 from fastapi import Depends, Query
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from analytics.calendar import handlers
 from analytics.calendar.domain import Calendar, Period, Range, range_of
@@ -15,7 +16,17 @@ from common.storage import Transaction
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 
-Day = Annotated[date, Field(ge=EARLIEST, le=LATEST)]
+
+def _iso(text: object) -> object:
+    """Pydantic alone would also take a number for seconds since 1970."""
+    if isinstance(text, str) and not _ISO.fullmatch(text):
+        raise ValueError("must be a date like 2026-03-01")
+    return text
+
+
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+Day = Annotated[date, BeforeValidator(_iso), Field(ge=EARLIEST, le=LATEST)]
 From = Annotated[Day, Query(alias="from", description="First local day, included.")]
 To = Annotated[Day, Query(alias="to", description="Last local day, included.")]
 By = Annotated[Period, Query(description="Periods of the programme's calendar.")]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from analytics import metrics
 from analytics.calendar import handlers as calendar
 from analytics.proof import store
 from analytics.proof.domain import Proof
@@ -20,6 +21,7 @@ async def prove(tx: Transaction) -> list[Proof]:
     for rollup in ROLLUPS:
         proof = await store.repair(tx, rollup)
         await store.keep(tx, proof)
+        metrics.ROLLUP_DRIFT.labels(rollup=rollup).set(len(proof.drifted))
         if proof.drifted:
             log.error("roll-up had drifted", rollup=rollup, drifted=len(proof.drifted), examples=proof.examples)
         proofs.append(proof)
