@@ -1,7 +1,6 @@
 """The story of a purchase: what is known of its member, what it earns, what has come back of it before it came."""
 
-from collections.abc import Sequence
-from uuid import UUID
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from common.events import Event
@@ -31,10 +30,10 @@ async def purchases_completed(tx: Transaction, events: Sequence[Purchase]) -> li
     settings = await programme(tx)
     book = await rules.rule_book(tx)
     wallets = await ledger.lock(tx, {event.data.member_id for event in events})
-    members = await facts.facts_of(tx, wallets.member_ids())
+    histories = await facts.histories_of(tx, wallets.member_ids())
     known = await accruals.body_hashes(tx, [(event.source, event.data.order_id) for event in events])
 
-    accrual_of = _Accruing(settings, book, members, tx)
+    accrual_of = _Accruing(settings, book, wallets, histories, tx)
     outcomes: list[Outcome] = []
     accrued: dict[Key, Accrual] = {}
     causes: dict[Key, Purchase] = {}
@@ -69,11 +68,17 @@ class _Accruing:
     """Makes accruals of purchases, with what is the same for the whole batch at hand."""
 
     def __init__(
-        self, settings: ProgrammeSettings, book: RuleBook, members: dict[UUID, MemberFacts], tx: Transaction
+        self,
+        settings: ProgrammeSettings,
+        book: RuleBook,
+        wallets: ledger.Wallets,
+        histories: Mapping[int, MemberFacts],
+        tx: Transaction,
     ) -> None:
         self._settings = settings
         self._book = book
-        self._members = members
+        self._wallets = wallets
+        self._histories = histories
         self._now = tx.now
         self._limits = bounds(tx.now, settings.earliest_year, settings.latest_future_hours)
         self._zone = ZoneInfo(settings.time_zone)
@@ -88,13 +93,13 @@ class _Accruing:
             )
         if absurd := self._limits.problem(occurred_at):
             return dead(event, "absurd_time", absurd)
-        member = self._members.get(data.member_id)
-        if member is None:
+        if not self._wallets.knows(data.member_id):
             return retry(event, "unknown_member", f"Member {data.member_id} is not known here.")
         rule = self._book.valid_at(occurred_at)
         if rule is None:
             return dead(event, "no_earning_rule", f"No earning rule was valid at {occurred_at.isoformat()}.")
-        tier = tier_before(member, occurred_at, self._first_tier)
+        history = self._histories.get(data.member_id.int)
+        tier = tier_before(history, occurred_at, self._first_tier) if history else self._first_tier
         multiplier = domain.multiplier_of(rule, tier)
         basis = domain.basis_of(
             data.amount,

@@ -46,7 +46,7 @@ async def keep_histories(
     await ledger.open_wallets(tx, member_ids)
     wallets = await ledger.lock(tx, member_ids)
     revisions = await store.tier_revisions(tx, member_ids)
-    before = await store.facts_of(tx, member_ids)
+    before = await store.histories_of(tx, member_ids)
     changes: list[TierChange] = []
     for member_id in member_ids:
         change = newest[member_id].data
@@ -55,13 +55,13 @@ async def keep_histories(
             after = MemberFacts(
                 member_id=member_id, tiers=[step.tier for step in steps], since=[step.since for step in steps]
             )
-            known = before.get(member_id) or MemberFacts(member_id=member_id)
+            known = before.get(member_id.int) or MemberFacts(member_id=member_id)
             changes.append(TierChange(event=newest[member_id], before=known, after=after))
     if changes:
         await store.keep_histories(tx, [(change.event.data, change.after) for change in changes])
     return wallets, changes
 
 
-async def facts_of(tx: Transaction, member_ids: Iterable[UUID]) -> dict[UUID, MemberFacts]:
-    """What is known of these members; those not known are left out."""
-    return await store.facts_of(tx, member_ids)
+async def histories_of(tx: Transaction, member_ids: Iterable[UUID]) -> dict[int, MemberFacts]:
+    """Of those members that have a tier history, by the id as a whole number."""
+    return await store.histories_of(tx, member_ids)

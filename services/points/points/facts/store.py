@@ -28,7 +28,8 @@ _KEEP_HISTORIES = """
         history_tiers = excluded.history_tiers, history_since = excluded.history_since
 """
 _FACTS = """
-    SELECT member_id, history_tiers, history_since FROM members WHERE member_id = ANY(CAST(:member_ids AS uuid[]))
+    SELECT member_id, history_tiers, history_since FROM members
+    WHERE member_id = ANY(CAST(:member_ids AS uuid[])) AND tier_revision > 0
 """
 _TIER_REVISIONS = """
     SELECT member_id, tier_revision FROM members WHERE member_id = ANY(CAST(:member_ids AS uuid[]))
@@ -69,7 +70,9 @@ async def tier_revisions(tx: Transaction, member_ids: Iterable[UUID]) -> Mapping
     return {row.member_id: row.tier_revision for row in rows}
 
 
-async def facts_of(tx: Transaction, member_ids: Iterable[UUID]) -> dict[UUID, MemberFacts]:
-    """What is known of these members; those not known are left out."""
+async def histories_of(tx: Transaction, member_ids: Iterable[UUID]) -> dict[int, MemberFacts]:
+    """Of those members that have a tier history, by the id as a whole number."""
     rows: Sequence[Any] = await tx.fetch_all(_FACTS, {"member_ids": list(member_ids)})
-    return {member_id: MemberFacts(member_id=member_id, tiers=tiers, since=since) for member_id, tiers, since in rows}
+    return {
+        member_id.int: MemberFacts(member_id=member_id, tiers=tiers, since=since) for member_id, tiers, since in rows
+    }

@@ -22,23 +22,33 @@ MAX_SEQUENCE = 2**63 - 1
 
 
 class Wallets:
-    """The wallets of some members, locked. A member that is not known has none."""
+    """The wallets of some members, locked; given in the members' order. A member that is not known has none."""
 
     def __init__(self, wallets: Iterable[Wallet]) -> None:
-        self._wallets = {(wallet.member_id, wallet.name): wallet for wallet in wallets}
+        # Whole numbers as keys: a UUID computes its hash and compares in Python.
+        self._wallets = {(wallet.member_id.int, wallet.name): wallet for wallet in wallets}
+        self._in_order = True
+
+    def knows(self, member_id: UUID) -> bool:
+        return (member_id.int, FIRST_WALLET) in self._wallets
 
     def of(self, member_id: UUID, name: str) -> Wallet:
         """The member's wallet; one of another type than the first is opened when it is needed."""
-        wallet = self._wallets.get((member_id, name))
+        key = (member_id.int, name)
+        wallet = self._wallets.get(key)
         if wallet is None:
-            wallet = self._wallets[member_id, name] = Wallet(member_id, name, is_new=True)
+            wallet = self._wallets[key] = Wallet(member_id, name, is_new=True)
+            self._in_order = False
         return wallet
 
     def all(self) -> Sequence[Wallet]:
-        return sorted(self._wallets.values(), key=lambda wallet: (wallet.member_id.int, wallet.name))
+        """In the order of their keys."""
+        if self._in_order:
+            return list(self._wallets.values())
+        return [self._wallets[key] for key in sorted(self._wallets)]
 
     def member_ids(self) -> list[UUID]:
-        return [member_id for member_id, name in self._wallets if name == FIRST_WALLET]
+        return [wallet.member_id for wallet in self._wallets.values() if wallet.name == FIRST_WALLET]
 
 
 async def open_wallets(tx: Transaction, member_ids: Iterable[UUID]) -> None:
@@ -48,11 +58,9 @@ async def open_wallets(tx: Transaction, member_ids: Iterable[UUID]) -> None:
 
 async def lock(tx: Transaction, member_ids: Iterable[UUID]) -> Wallets:
     """Lock these members' wallets until the transaction ends. What depends on a member is read after this."""
-    wallets = Wallets(await store.lock(tx, member_ids))
-    await load_lots(
-        tx, [one for one in wallets.all() if one.earliest_expiry is not None and one.earliest_expiry <= tx.now]
-    )
-    return wallets
+    locked = await store.lock(tx, member_ids)
+    await load_lots(tx, [one for one in locked if one.earliest_expiry is not None and one.earliest_expiry <= tx.now])
+    return Wallets(locked)
 
 
 async def load_lots(tx: Transaction, wallets: Sequence[Wallet]) -> None:
