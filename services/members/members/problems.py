@@ -26,6 +26,7 @@ from members.staff.domain import (
 from members.submissions.domain import (
     OrderReusedError,
     PurchaseRefusedError,
+    ReturnReusedError,
     SourceNeededError,
     SourceNotYoursError,
 )
@@ -47,6 +48,7 @@ PROBLEMS = {
     PurchaseNotFoundError: problem(404, "purchase_not_found", "No such purchase"),
     PurchaseRefusedError: problem(422, "purchase_refused", "This will never be taken"),
     OrderReusedError: problem(409, "order_id_reused", "The same number came before with another body"),
+    ReturnReusedError: problem(409, "return_id_reused", "The same number came before with another body"),
     SourceNeededError: problem(422, "source_needed", "The source is missing"),
     SourceNotYoursError: problem(403, "source_not_yours", "Another source's purchases"),
     ClientNotFoundError: problem(404, "client_not_found", "No such client"),

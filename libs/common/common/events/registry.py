@@ -16,6 +16,7 @@ PUBLISHERS: dict[str, tuple[type[Contract], ...]] = {
     "members": (
         PurchaseCompleted,
         PurchaseRefunded,
+        PurchaseSubmitted,
         MemberRegistered,
         MemberUpdated,
         MemberTierChanged,

@@ -20,6 +20,7 @@ from members.submissions.domain import (
     INVALID,
     OrderReusedError,
     PurchaseRefusedError,
+    ReturnReusedError,
     SourceNeededError,
     SourceNotYoursError,
     source_for,
@@ -91,7 +92,8 @@ async def _one(
     (answer,) = await handlers.submit(tx, caller, keys.recognition, [(source, body.contract())])
     key = _key(body)
     if answer.outcome == CONFLICT:
-        raise OrderReusedError(source=source, key=key)
+        reused = ReturnReusedError if isinstance(body, ReturnBody) else OrderReusedError
+        raise reused(source=source, key=key)
     if answer.outcome == INVALID:
         raise PurchaseRefusedError(answer.reason, answer.message)
     return _item(key, source, answer)

@@ -32,6 +32,10 @@ class OrderReusedError(Exception):
         self.key = key
 
 
+class ReturnReusedError(OrderReusedError):
+    """The same return number was handed in before with another body."""
+
+
 class PurchaseRefusedError(Exception):
     """A purchase or return that will never be taken; `reason` is a code, the text a sentence."""
 

@@ -22,6 +22,7 @@ from members.submissions.store import Key, Submission
 from members.tiers import handlers as tiers
 
 PURCHASE, RETURN = "purchase", "return"
+REUSED = {PURCHASE: "order_id_reused", RETURN: "return_id_reused"}
 Submittable = PurchaseCompleted | PurchaseSubmitted | PurchaseRefunded
 Submitted = Event[PurchaseSubmitted]
 
@@ -113,7 +114,7 @@ async def submit(
             answers.append(Answer(outcome=INVALID, reason=refusal_.reason, message=refusal_.message))
         elif one.body_hash != before.get(key, firsts[key].body_hash):
             reused = domain.OrderReusedError(source=source, key=one.key)
-            answers.append(Answer(outcome=CONFLICT, reason=f"{kind}_id_reused", message=str(reused)))
+            answers.append(Answer(outcome=CONFLICT, reason=REUSED[kind], message=str(reused)))
         elif key in new and one is firsts[key]:
             tx.emit(data, source=source, id=one.event_id)
             answers.append(Answer(outcome=ACCEPTED, event_id=one.event_id))
