@@ -22,7 +22,7 @@ from stack.paths import (
     STACK_FILE,
     TARGETS_FILE,
 )
-from stack.plan import Plan, describe, plan_in, write_targets
+from stack.plan import EVERY_PORT, Plan, describe, plan_in, write_targets
 from stack.progress import StackError, step
 from stack.provision import BROKER_USERS, SERVICES
 from stack.secrets import Secrets, secrets_in
@@ -60,9 +60,8 @@ def is_running() -> bool:
 def up() -> Stack:
     """Build the images, start the containers, wait until every service is ready."""
     LOGS.mkdir(parents=True, exist_ok=True)
-    running = is_running()
     secrets = secrets_in(SECRETS_FILE)
-    plan = plan_in(PORTS_FILE, running=running)
+    plan = plan_in(PORTS_FILE, keep=EVERY_PORT if is_running() else ())
     stack = describe(plan, secrets, kind="docker", logs=None)
     stack.write(STACK_FILE)
     write_targets(stack, TARGETS_FILE)
@@ -93,7 +92,7 @@ def remove() -> None:
         return
     RUN.mkdir(exist_ok=True)
     LOGS.mkdir(exist_ok=True)
-    write_environment(plan_in(PORTS_FILE, running=True), secrets_in(SECRETS_FILE))
+    write_environment(plan_in(PORTS_FILE, keep=EVERY_PORT), secrets_in(SECRETS_FILE))
     with step("remove containers, volumes and images"):
         _do("down", "--volumes", "--remove-orphans", "--rmi", "local", reason="Compose could not clean up.")
         images = [f"{PROJECT}_{service}" for service in SERVICES]
@@ -175,7 +174,7 @@ def _do(*arguments: str, reason: str, explain: bool = False) -> None:
             one_shots = ("provision", *(f"{service}-migrate" for service in SERVICES))
             said = _ask("logs", "--tail", "15", *one_shots)
             if "password authentication failed" in said:
-                reason += "\nDocker's volumes were made with other passwords than .run/secrets.json; `make clean` deletes both."
+                reason += "\nDocker's volumes have other passwords than .run/secrets.json; `make clean` deletes both."
             reason += "\n" + said
         raise StackError(reason, log=_LOG)
 

@@ -10,7 +10,7 @@ from stack import services
 from stack.management import Management
 from stack.packages import require
 from stack.paths import LOGS, PIDS, PORTS_FILE, ROOT, RUN, SECRETS_FILE, STACK_FILE, TARGETS_FILE
-from stack.plan import Plan, describe, plan_in, write_targets
+from stack.plan import API, BROKER_PORTS, Plan, describe, last_plan, plan_in, write_targets
 from stack.postgres import Postgres
 from stack.processes import Process, spawn
 from stack.progress import StackError, say, step
@@ -29,7 +29,7 @@ def up(*, with_services: bool = True) -> Stack:
     for folder in (LOGS, PIDS):
         folder.mkdir(parents=True, exist_ok=True)
     secrets = secrets_in(SECRETS_FILE)
-    plan = plan_in(PORTS_FILE, running=is_running())
+    plan = plan_in(PORTS_FILE, keep=_held_ports())
     stack = describe(plan, secrets, kind="native", logs=LOGS)
     stack.write(STACK_FILE)
     write_targets(stack, TARGETS_FILE)
@@ -49,7 +49,7 @@ def down() -> None:
     """Stop everything that was started here, services first."""
     if not PORTS_FILE.exists() or not SECRETS_FILE.exists():
         return
-    postgres, rabbitmq = _servers(plan_in(PORTS_FILE, running=True), secrets_in(SECRETS_FILE))
+    postgres, rabbitmq = _servers(last_plan(PORTS_FILE), secrets_in(SECRETS_FILE))
     for name, stop in (
         ("the services", services.stop),
         ("the mail sink", _stop_mail),
@@ -89,9 +89,22 @@ def remove() -> None:
     """Stop everything and delete its data."""
     down()
     if SECRETS_FILE.exists() and PORTS_FILE.exists():
-        postgres, _ = _servers(plan_in(PORTS_FILE, running=True), secrets_in(SECRETS_FILE))
+        postgres, _ = _servers(last_plan(PORTS_FILE), secrets_in(SECRETS_FILE))
         postgres.remove()
     shutil.rmtree(RUN, ignore_errors=True)
+
+
+def _held_ports() -> set[str]:
+    """The names of the ports that our running processes listen on."""
+    parts = {"postgres": ("postgres",), "rabbitmq": BROKER_PORTS, "mailsink": ("mail_smtp", "mail_http")}
+    held = {
+        port
+        for name, ports in parts.items()
+        if (process := Process.load(PIDS / f"{name}.json")) is not None and process.alive()
+        for port in ports
+    }
+    running = [part for part in services.PARTS if part.process() is not None]
+    return held | {f"{part.service}_{'api' if part.kind == API else 'metrics'}" for part in running}
 
 
 def _servers(plan: Plan, secrets: Secrets) -> tuple[Postgres, RabbitMQ]:
@@ -106,9 +119,7 @@ def _servers(plan: Plan, secrets: Secrets) -> tuple[Postgres, RabbitMQ]:
         folder=RUN / "rabbitmq",
         pids=PIDS,
         log=LOGS / "rabbitmq.log",
-        ports=RabbitPorts(
-            **{name: plan.ports[name] for name in ("amqp", "management", "prometheus", "distribution", "epmd")}
-        ),
+        ports=RabbitPorts(**{name: plan.ports[name] for name in BROKER_PORTS}),
         password=secrets.broker_admin,
         vhost=VHOST,
     )
@@ -142,7 +153,8 @@ def _start_mail(plan: Plan) -> None:
         process = spawn(command, log=_MAIL_LOG, environment={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}, folder=ROOT)
         process.save(_MAIL_PID)
     deadline = time.monotonic() + _MAIL_READY_SECONDS
-    while (reason := services.unready(f"{plan.url('mail_http')}/health/live")) is not None:
+    url, port = f"{plan.url('mail_http')}/health/live", plan.ports["mail_http"]
+    while (reason := services.unready(url)) is not None or not process.listens(port):
         if not process.alive():
             raise StackError("The mail sink ended instead of starting.", log=_MAIL_LOG)
         if time.monotonic() > deadline:
@@ -165,9 +177,9 @@ def _provide(stack: Stack, secrets: Secrets, management: Management) -> None:
 
 
 def _start_services(stack: Stack, secrets: Secrets) -> None:
-    old = tuple(part for part in services.PARTS if services.stale(part))
+    old = tuple(part for part in services.PARTS if services.stale(part, stack, secrets))
     if old:
-        with step(f"stop what runs older code ({len(old)})"):
+        with step(f"stop what runs older code or settings ({len(old)})"):
             services.stop(old)
     if all(part.process() is not None for part in services.PARTS):
         say("  the services are running")

@@ -1,6 +1,7 @@
 """Which ports the parts of the stack have, and what each service process is told: the same for both kinds of stack."""
 
 import json
+from collections.abc import Container
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -16,7 +17,9 @@ _WANTED = {
     **{f"{service}_metrics": 9001 + number for number, service in enumerate(SERVICES)},
     "mail_http": 8025,
 }
-_OTHERS = ("postgres", "amqp", "management", "prometheus", "distribution", "epmd", "mail_smtp")
+BROKER_PORTS = ("amqp", "management", "prometheus", "distribution", "epmd")
+_OTHERS = ("postgres", *BROKER_PORTS, "mail_smtp")
+EVERY_PORT = frozenset((*_WANTED, *_OTHERS))
 
 WORKER, API = "worker", "api"
 KEEPS_PERSONAL_DATA = ("members", "notify")
@@ -34,15 +37,22 @@ class Plan(BaseModel):
         return f"http://127.0.0.1:{self.ports[name]}"
 
 
-def plan_in(file: Path, *, running: bool) -> Plan:
-    """The ports of last time if they are still free (or the stack still runs on them), else others."""
+def plan_in(file: Path, *, keep: Container[str]) -> Plan:
+    """The ports of last time, as far as they are still free; `keep` names those that our own running processes hold."""
     before: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    if not running or set(before) != {*_WANTED, *_OTHERS}:
-        ports = Ports()
-        before = {name: ports.pick(before.get(name, _WANTED.get(name))) for name in (*_WANTED, *_OTHERS)}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(before, indent=2) + "\n", encoding="utf-8")
-    return Plan(ports=before)
+    ports = Ports()
+    chosen = {
+        name: before[name] if name in keep and name in before else ports.pick(before.get(name, _WANTED.get(name)))
+        for name in (*_WANTED, *_OTHERS)
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(chosen, indent=2) + "\n", encoding="utf-8")
+    return Plan(ports=chosen)
+
+
+def last_plan(file: Path) -> Plan:
+    """The ports of last time, whoever holds them now."""
+    return Plan(ports=json.loads(file.read_text(encoding="utf-8")))
 
 
 def describe(plan: Plan, secrets: Secrets, *, kind: str, logs: Path | None) -> Stack:

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 from stack.progress import StackError
 
 
@@ -55,6 +57,14 @@ class Process:
 
     def alive(self) -> bool:
         return _start_ticks(self.pid) == self.start_ticks
+
+    def listens(self, port: int | None) -> bool:
+        """Whether it is this process that listens there, not another program which took the port first."""
+        try:
+            connections = psutil.Process(self.pid).net_connections(kind="tcp") if self.alive() else []
+        except psutil.Error:
+            return False
+        return any(found.status == psutil.CONN_LISTEN and found.laddr.port == port for found in connections)
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal; as another user's process may need root, the error is the caller's to see."""

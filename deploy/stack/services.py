@@ -10,6 +10,7 @@ import urllib.request
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from loyalty.stackfile import Stack
 from stack.paths import LOGS, PIDS, ROOT
@@ -53,10 +54,10 @@ class Part:
 PARTS = tuple(Part(service=service, kind=kind) for service in SERVICES for kind in (API, WORKER))
 
 
-def stale(part: Part) -> bool:
-    """Whether the part runs code that has changed since it started."""
+def stale(part: Part, stack: Stack, secrets: Secrets) -> bool:
+    """Whether the part runs with code or settings that have changed since it started."""
     process = part.process()
-    return process is not None and process.mark != _version_of(part.service)
+    return process is not None and process.mark != _mark(part.service, stack, secrets)
 
 
 def migrate(stack: Stack, secrets: Secrets) -> None:
@@ -87,15 +88,16 @@ def launch(part: Part, stack: Stack, secrets: Secrets) -> None:
             log=part.log,
             environment=environment,
             folder=ROOT,
-            mark=_version_of(part.service),
+            mark=_mark(part.service, stack, secrets),
         )
         process.save(part.pid_file)
 
 
 def wait(part: Part, stack: Stack) -> None:
     """Wait until it says that it is ready. Raises StackError with the reason it gives."""
-    deadline = time.monotonic() + _READY_SECONDS
-    while (reason := unready(part.health_url(stack))) is not None:
+    deadline, url = time.monotonic() + _READY_SECONDS, part.health_url(stack)
+    port = urlsplit(url).port
+    while (reason := unready(url)) is not None or not ((process := part.process()) and process.listens(port)):
         if part.process() is None:
             raise StackError(f"{part.name} ended instead of starting.", log=part.log)
         if time.monotonic() > deadline:
@@ -138,9 +140,9 @@ def _environment(service: str, stack: Stack, secrets: Secrets) -> dict[str, str]
     return {**kept, "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", **environment_of(service, stack, secrets)}
 
 
-def _version_of(service: str) -> str:
-    """A mark that changes with the code of the service or of what it shares."""
-    seen = sha256()
+def _mark(service: str, stack: Stack, secrets: Secrets) -> str:
+    """Changes with the settings, and with the code of the service or of what it shares."""
+    seen = sha256(repr(sorted(environment_of(service, stack, secrets).items())).encode())
     for folder in (ROOT / "libs" / "common", ROOT / "services" / service):
         for file in sorted(folder.rglob("*.py")):
             status = file.stat()

@@ -88,7 +88,7 @@ def test_ports_are_published_on_loopback_only(described: dict[str, Any]) -> None
 
 def test_compose_is_told_everything_it_asks_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compose, "COMPOSE_ENVIRONMENT", tmp_path / "compose.env")
-    compose.write_environment(plan_in(tmp_path / "ports.json", running=False), secrets_in(tmp_path / "secrets.json"))
+    compose.write_environment(plan_in(tmp_path / "ports.json", keep=()), secrets_in(tmp_path / "secrets.json"))
     told = {line.partition("=")[0] for line in (tmp_path / "compose.env").read_text(encoding="utf-8").splitlines()}
     asked = set(re.findall(r"\$\{([A-Z_]+):\?\}", COMPOSE_FILE.read_text(encoding="utf-8")))
     assert asked <= told

@@ -16,6 +16,7 @@ from stack.processes import Process, spawn
 from stack.progress import StackError
 from stack.provision import provide_database
 from stack.secrets import secrets_in
+from stack.services import unready
 from tests.servers import Servers
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -46,6 +47,21 @@ def test_process_that_got_an_old_pid_is_never_ended(tmp_path: Path) -> None:
         stranger.wait()
 
 
+def test_answer_of_a_stranger_on_our_port_is_not_taken_for_ours(tmp_path: Path) -> None:
+    port = Ports().pick()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+    stranger = spawn(command, log=tmp_path / "stranger", environment={}, folder=tmp_path)
+    ours = spawn(SLEEP, log=tmp_path / "ours", environment={}, folder=tmp_path)
+    try:
+        while unready(f"http://127.0.0.1:{port}/") is not None:
+            assert stranger.alive()
+        assert stranger.listens(port)
+        assert not ours.listens(port)
+    finally:
+        stranger.stop()
+        ours.stop()
+
+
 def test_failure_shows_the_last_lines_of_the_log(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     log.write_text("\n".join(f"line {number}" for number in range(100)))
@@ -55,8 +71,8 @@ def test_failure_shows_the_last_lines_of_the_log(tmp_path: Path) -> None:
 
 
 def test_ports_are_kept_unless_somebody_else_has_taken_them(tmp_path: Path) -> None:
-    before = plan_in(tmp_path / "ports.json", running=False)
-    assert plan_in(tmp_path / "ports.json", running=False) == before
+    before = plan_in(tmp_path / "ports.json", keep=())
+    assert plan_in(tmp_path / "ports.json", keep=()) == before
     with subprocess.Popen(
         [sys.executable, "-m", "http.server", str(before.ports["postgres"]), "--bind", "127.0.0.1"],
         stdout=subprocess.DEVNULL,
@@ -65,7 +81,7 @@ def test_ports_are_kept_unless_somebody_else_has_taken_them(tmp_path: Path) -> N
         try:
             while is_free(before.ports["postgres"]):
                 assert stranger.poll() is None
-            after = plan_in(tmp_path / "ports.json", running=False)
+            after = plan_in(tmp_path / "ports.json", keep=())
         finally:
             stranger.kill()
     assert after.ports["postgres"] != before.ports["postgres"]
