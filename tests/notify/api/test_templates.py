@@ -79,6 +79,17 @@ async def test_an_email_preview_escapes_facts_in_html_and_uses_a_sample_name(ope
     assert shown["text"] == "Dear Li Wei 李伟"
 
 
+async def test_a_preview_speaks_of_a_real_notice(notify_database: Database, operator: Client) -> None:
+    who = await member(notify_database)
+    await handled(notify_database, points_earned, earned(who, points=77, order="A-77"))
+    real = (await notices(notify_database, "inbox"))[0]
+    draft = await _draft(operator)
+    url = f"/v1/templates/{draft['template_id']}/preview"
+    shown = await operator.post(url, json={"notice_id": str(real["notice_id"])})
+    assert shown.json() == {"subject": "+77", "text": "订单 A-77", "html": ""}
+    assert (await operator.post(url, json={"notice_id": str(uuid4())})).json()["code"] == "notice_unknown"
+
+
 async def test_a_preview_survives_facts_of_any_kind(operator: Client) -> None:
     draft = await _draft(operator, text="{{points}} {{date}} {{amount}} {{expires}}")
     odd = {"points": {"a": [1]}, "occurred_at": "soon", "amount": 1.5, "expires_at": "2026-01-01"}

@@ -26,8 +26,8 @@ from notify.dispatch import settling
 from notify.dispatch.handlers import points_earned
 from notify.preferences import rotation
 from tests.notify import events as story
-from tests.notify.channels.conftest import Office
 from tests.notify.channels.mailserver import MailServer, hang_up, mail_server
+from tests.notify.conftest import Office
 from tests.notify.events import MASTER_KEYS, earned, handled, member, outcome_of, rows, told
 
 ADDRESS = "li@example.com"

@@ -13,8 +13,8 @@ from notify.channels.smtp import Connection
 from notify.dispatch.handlers import members_tier_changed, points_clawed_back, points_earned, points_repriced
 from notify.preferences.handlers import members_changed
 from tests.notify import events as story
-from tests.notify.channels.conftest import Office
 from tests.notify.channels.mailserver import MailServer
+from tests.notify.conftest import Office
 from tests.notify.events import clawed_back, earned, handled, member, outcome_of, repriced, rows, told
 
 

@@ -26,6 +26,7 @@ from common.http import (
     paged,
 )
 from common.http.fields import Key, storable
+from notify.dispatch import settling
 from notify.templates import domain, handlers, store
 from notify.templates.domain import Wording
 from notify.templates.placeholders import OCCASIONS, sample_facts
@@ -101,8 +102,9 @@ def _unicode(facts: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 class PreviewBody(RequestBody):
-    """Facts to use instead of the samples, by name as in `GET /v1/notices/{notice_id}`; money is in minor units."""
+    """The facts of a real notice, or given ones by the names they have there; money is in minor units."""
 
+    notice_id: UUID | None = None
     facts: Annotated[dict[Key, JsonValue], Field(max_length=50), AfterValidator(_unicode)] = Field(default_factory=dict)
 
 
@@ -187,8 +189,9 @@ async def discard(template_id: UUID, seen: IfMatch, tx: Tx, caller: CurrentCalle
 
 @router.post("/v1/templates/{template_id}/preview", dependencies=_READ, responses=may_answer(404))
 async def preview(template_id: UUID, body: PreviewBody, tx: Tx) -> PreviewResponse:
-    """What it says of sample facts, or of the given ones. A flawed draft is refused with the reasons."""
-    wording = await handlers.preview(tx, await handlers.read(tx, template_id), body.facts)
+    """What it says of sample facts, or of real ones. A flawed draft is refused with the reasons."""
+    real = (await settling.read(tx, body.notice_id)).facts if body.notice_id else {}
+    wording = await handlers.preview(tx, await handlers.read(tx, template_id), {**real, **body.facts})
     return PreviewResponse(subject=wording.subject, text=wording.text, html=wording.html)
 
 

@@ -141,13 +141,13 @@ async def discard(tx: Transaction, caller: Caller, row: Row[Any]) -> None:
     await store.discard(tx, row.template_id)
 
 
-async def preview(tx: Transaction, row: Row[Any], facts: Mapping[str, object] | None) -> Wording:
-    """What the template says of these facts, or of sample facts. Raises TemplateFlawedError."""
+async def preview(tx: Transaction, row: Row[Any], facts: Mapping[str, object]) -> Wording:
+    """What the template says of these facts, and of sample facts where they are silent. Raises TemplateFlawedError."""
     place, wording = place_of(row), wording_of(row)
     domain.check(place, wording)
     settings = await programme(tx)
     template = Template(place, row.version, wording)
-    told = {**sample_facts(place.key), "programme": settings.name, **(facts or {})}
+    told = {**sample_facts(place.key), "programme": settings.name, **facts}
     personal = {name: str(one.sample) for name, one in OCCASIONS[place.key].items() if one.personal}
     return template.fill(words(template, told, zone=ZoneInfo(settings.time_zone), personal=personal))
 
