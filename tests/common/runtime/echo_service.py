@@ -1,6 +1,6 @@
 """A very small service, to be run as a process: it hears purchases and counts them.
 
-What it does besides is told by the environment: ECHO_LOOP=crash|stuck, ECHO_SLOW_SECONDS.
+What it does besides is told by the environment: ECHO_LOOP=crash|stuck, ECHO_SLOW_SECONDS, ECHO_REFUSES=<order id>.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from common.events import Event
 from common.events.purchases import PurchaseCompleted
 from common.http import Router, Tx, allow
-from common.messaging import on
+from common.messaging import Outcome, dead, on
 from common.runtime.schedule import every
 from common.runtime.service import Context, Service, run
 from common.storage import Transaction
@@ -25,13 +25,17 @@ async def effects(order_id: str, tx: Tx) -> dict[str, int]:
     return {"count": count}
 
 
-async def purchases_completed(tx: Transaction, events: Sequence[Event[PurchaseCompleted]]) -> None:
+async def purchases_completed(tx: Transaction, events: Sequence[Event[PurchaseCompleted]]) -> list[Outcome]:
+    refused = os.environ.get("ECHO_REFUSES", "")
+    outcomes = [dead(event, "refused", "As it was told.") for event in events if event.data.order_id == refused]
+    events = [event for event in events if event.data.order_id != refused]
     await tx.execute(
         "INSERT INTO effects SELECT * FROM unnest(CAST(:orders AS text[]), CAST(:amounts AS bigint[]))",
         {"orders": [event.data.order_id for event in events], "amounts": [event.data.amount for event in events]},
     )
     print("handling", flush=True)
     await asyncio.sleep(float(os.environ.get("ECHO_SLOW_SECONDS", "0")))
+    return outcomes
 
 
 async def tick(tx: Transaction) -> None:

@@ -140,6 +140,23 @@ async def test_a_worker_told_to_stop_finishes_the_batch_in_hand(bench_with_usual
     await bench.queue_is("points.main", ready=0)
 
 
+async def test_why_an_event_was_set_aside_is_found_by_its_trace(bench_with_usual_delays: Bench) -> None:
+    bench = bench_with_usual_delays
+    async with worker(bench, ECHO_REFUSES="o2") as running:
+        await until(running.is_ready)
+        await bench.publish(envelope_of(purchase("o1")), envelope_of(purchase("o2")))
+        await until(lambda: _dead_letters(bench, 1))
+        assert await running.end() == 0
+    (line,) = [line for line in running.lines() if line["event"] == "event set aside"]
+    assert (line["trace_id"], line["subject"], line["reason"]) == ("a" * 32, "o2", "refused")
+    (line,) = [line for line in running.lines() if line["event"] == "dead letter"]
+    assert (line["trace_id"], line["subject"], line["error_type"]) == ("a" * 32, "o2", "refused")
+
+
+async def _dead_letters(bench: Bench, count: int) -> bool:
+    return bool(await bench.value(f"SELECT count(*) = {count} FROM dead_letters"))
+
+
 async def test_a_worker_waits_for_servers_that_are_not_up_yet(database: Database) -> None:
     nowhere = f"amqp://points:test@127.0.0.1:{free_port()}/"
     async with started("worker", DATABASE_URL=url_of(database), RABBITMQ_URL=nowhere) as running:

@@ -41,13 +41,14 @@ class DatabaseDownError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A delivery that must go to a retry queue or to the dead letters."""
+    """A delivery that must go to a retry queue or to the dead letters; `event` is None when it could not be read."""
 
     delivery: Delivery
     word: str
     reason: str
     message: str
     attempt: int
+    event: Event[Any] | None = None
 
 
 @dataclass(slots=True)
@@ -117,7 +118,14 @@ class Batches:
     def _fail(item: _Item, word: str, reason: str, message: str, result: Result) -> None:
         result.handled.append((item.event, word))
         result.failures.append(
-            Failure(delivery=item.delivery, word=word, reason=reason, message=message, attempt=item.event.attempt)
+            Failure(
+                delivery=item.delivery,
+                word=word,
+                reason=reason,
+                message=message,
+                attempt=item.event.attempt,
+                event=item.event,
+            )
         )
 
     async def _take_effect(self, items: list[_Item], result: Result) -> None:

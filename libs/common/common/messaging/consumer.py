@@ -168,8 +168,12 @@ class Consumer:
         now = datetime.now(UTC)
         logs.log_events(result.handled, now=now, service=self.service)
         for failure in result.failures:
+            event = failure.event
             log.warning(
                 "event set aside",
+                trace_id=event.traceparent[3:35] if event else "",
+                event_id=event.id if event else "",
+                subject=event.subject if event else "",
                 outcome=failure.word,
                 reason=failure.reason,
                 message=failure.message,
