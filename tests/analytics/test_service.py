@@ -7,10 +7,11 @@ from common.events.registry import PUBLISHERS
 from common.storage import Database
 
 
-def test_everything_that_a_service_tells_is_heard() -> None:
+def test_every_fact_that_a_service_tells_is_heard() -> None:
+    """A submitted purchase is no fact yet: members answers it with a completed one."""
     told = {contract.TYPE for service in ("members", "points", "notify") for contract in PUBLISHERS[service]}
     heard = [subscription.contract.TYPE for subscription in SUBSCRIPTIONS]
-    assert told <= set(heard)
+    assert told - {"purchase.submitted.v1"} == set(heard)
     assert len(heard) == len(set(heard))
 
 

@@ -27,6 +27,6 @@ SCHEDULE: list[Job] = [
     every(seconds=10, run=spend.fold),
     every(seconds=10, run=points_usage.fold),
     every(seconds=10, run=notices.fold),
-    every(seconds=1, run=rebuild, name="calendar.rebuild"),
+    every(seconds=2, run=rebuild, name="calendar.rebuild"),
     daily(at="04:00", run=prove, name="proof.prove", limit_seconds=900),
 ]

@@ -87,3 +87,12 @@ async def test_an_older_announcement_changes_nothing(analytics_database: Databas
 async def rebuilding(database: Database) -> bool:
     async with database.transaction() as tx:
         return (await handlers.calendar(tx))[2]
+
+
+async def test_moved_facts_are_not_new_ones(analytics_database: Database) -> None:
+    await facts_at_one_in_the_morning(analytics_database)
+    sql = "SELECT max(recorded_at) FROM spend_days"
+    heard = await value(analytics_database, sql)
+    await hear(analytics_database, settings(1, time_zone="America/New_York"))
+    await rebuild(analytics_database)
+    assert await value(analytics_database, sql) == heard

@@ -14,7 +14,8 @@ from common.events.programme import ProgrammeSettings, ProgrammeUpdated
 from common.storage import Transaction
 from common.storage import programme as programmes
 
-MOVED_AT_ONCE = 10_000
+MOVED_AT_ONCE = 5_000
+"""Of each kind; their rows are locked for a second at most, less than a worker waits for a lock."""
 SETTLING_SECONDS = 120.0
 """Longer than any batch lasts: until then a worker may still write facts with days of the zone before."""
 

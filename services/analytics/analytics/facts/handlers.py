@@ -109,7 +109,7 @@ async def move_days(tx: Transaction, *, zone: str, limit: int) -> int:
     """Take up to `limit` facts of each kind to their day in `zone`; returns how many were moved."""
     purchases, sold = await store.move_purchases(tx, zone=zone, limit=limit)
     returns, returned = await store.move_returns(tx, zone=zone, limit=limit)
-    await spend.count(tx, [*sold, *returned])
+    await spend.count(tx, [*sold, *returned], moved=True)
     return purchases + returns
 
 

@@ -59,7 +59,7 @@ async def move_days(tx: Transaction, *, zone: str, limit: int) -> int:
             key = NoticeKey(day=where, template=row.template, channel=row.channel, state=row.state)
             changes.append((key, sign))
     if changed := domain.folded(changes):
-        await store.add(tx, changed)
+        await store.add(tx, changed, moved=True)
     return len(rows)
 
 

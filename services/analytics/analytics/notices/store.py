@@ -103,12 +103,12 @@ async def known(tx: Transaction, keys: Sequence[Key]) -> Mapping[Key, bytes]:
     return {(row.notice_id, row.state): bytes(row.body_hash) for row in rows}
 
 
-async def add(tx: Transaction, counted: Sequence[tuple[NoticeKey, int]]) -> None:
-    """One row for each entry; readers sum."""
+async def add(tx: Transaction, counted: Sequence[tuple[NoticeKey, int]], *, moved: bool = False) -> None:
+    """One row for each entry; readers sum. `moved`: no new facts, but old ones on other days."""
     await tx.execute(
         ADD,
         {
-            "recorded_at": tx.now,
+            "recorded_at": None if moved else tx.now,
             "day": [key.day for key, _ in counted],
             "template": [key.template for key, _ in counted],
             "channel": [key.channel for key, _ in counted],
@@ -135,7 +135,9 @@ async def days(tx: Transaction, over: Range) -> list[tuple[NoticeKey, int]]:
 async def everything(tx: Transaction) -> tuple[dict[str, int], datetime | None]:
     """All outcomes by state, and when the last was recorded."""
     rows = await tx.fetch_all(TOTAL)
-    return {row.state: int(row.notices) for row in rows}, max((row.recorded_at for row in rows), default=None)
+    return {row.state: int(row.notices) for row in rows}, max(
+        (row.recorded_at for row in rows if row.recorded_at is not None), default=None
+    )
 
 
 async def stale(tx: Transaction, *, zone: str, limit: int) -> Sequence[Any]:

@@ -30,6 +30,6 @@ notice_days = Table(
     Column("channel", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("notices", BigInteger, nullable=False),
-    instant("recorded_at"),
+    instant("recorded_at", nullable=True),
     Index("ix_notice_days_day", "day"),
 )

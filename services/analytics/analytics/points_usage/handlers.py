@@ -87,7 +87,7 @@ async def move_days(tx: Transaction, *, zone: str, limit: int) -> int:
             )
             changes += [there, _negative(there, row.day)]
     if changed := domain.folded(changes):
-        await store.add(tx, changed)
+        await store.add(tx, changed, moved=True)
     return len(rows)
 
 

@@ -126,12 +126,12 @@ async def known(tx: Transaction, keys: Sequence[Key]) -> Mapping[Key, bytes]:
     return {(row.member_id, row.wallet, row.sequence): bytes(row.body_hash) for row in rows}
 
 
-async def add(tx: Transaction, counted: Sequence[PointsCounted]) -> None:
-    """One row for each entry; readers sum."""
+async def add(tx: Transaction, counted: Sequence[PointsCounted], *, moved: bool = False) -> None:
+    """One row for each entry; readers sum. `moved`: no new facts, but old ones on other days."""
     await tx.execute(
         ADD,
         {
-            "recorded_at": tx.now,
+            "recorded_at": None if moved else tx.now,
             "day": [one.day for one in counted],
             "wallet": [one.wallet for one in counted],
             "movements": [one.movements for one in counted],

@@ -38,6 +38,6 @@ points_days = Table(
     Column("clawed_back", Numeric(38, 0), nullable=False),
     Column("repriced", Numeric(38, 0), nullable=False),
     Column("written_off", Numeric(38, 0), nullable=False),
-    instant("recorded_at"),
+    instant("recorded_at", nullable=True),
     Index("ix_points_days_day", "day"),
 )

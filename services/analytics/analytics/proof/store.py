@@ -23,7 +23,7 @@ REPAIRS: Mapping[str, str] = {
             FROM wanted GROUP BY day, channel
         ), repaired AS (
             INSERT INTO spend_days (day, channel, orders, gross, discount, returns, returned, recorded_at)
-            SELECT *, CAST(:now AS timestamptz) FROM differences
+            SELECT *, NULL FROM differences
             WHERE (orders, gross, discount, returns, returned) <> (0, 0, 0, 0, 0)
             RETURNING day, channel, orders, gross, discount, returns, returned
         )
@@ -44,7 +44,7 @@ REPAIRS: Mapping[str, str] = {
             FROM wanted GROUP BY day, wallet
         ), repaired AS (
             INSERT INTO points_days (day, wallet, movements, earned, clawed_back, repriced, written_off, recorded_at)
-            SELECT *, CAST(:now AS timestamptz) FROM differences
+            SELECT *, NULL FROM differences
             WHERE (movements, earned, clawed_back, repriced, written_off) <> (0, 0, 0, 0, 0)
             RETURNING day, wallet, movements, earned, clawed_back, repriced, written_off
         )
@@ -61,7 +61,7 @@ REPAIRS: Mapping[str, str] = {
             FROM wanted GROUP BY day, template, channel, state
         ), repaired AS (
             INSERT INTO notice_days (day, template, channel, state, notices, recorded_at)
-            SELECT *, CAST(:now AS timestamptz) FROM differences WHERE notices <> 0
+            SELECT *, NULL FROM differences WHERE notices <> 0
             RETURNING day, template, channel, state, notices
         )
         SELECT (SELECT count(*) FROM differences) AS keys,
@@ -87,7 +87,7 @@ FORGET = "DELETE FROM proofs WHERE drifted = 0 AND proved_at < CAST(:now AS time
 async def repair(tx: Transaction, rollup: str) -> Proof:
     """Compare the roll-up with its facts and add what is missing."""
     await tx.execute(TIME)
-    row = await tx.fetch_one(REPAIRS[rollup], {"now": tx.now})
+    row = await tx.fetch_one(REPAIRS[rollup])
     assert row is not None
     return Proof(rollup=rollup, keys=row.keys, drifted=tuple(row.drifted or ()))
 

@@ -33,10 +33,10 @@ class Trend:
     by_weekday: Sequence[Season]
 
 
-async def count(tx: Transaction, counted: Iterable[Counted]) -> None:
-    """Add what changed to the days it belongs to, in the transaction of the facts."""
+async def count(tx: Transaction, counted: Iterable[Counted], *, moved: bool = False) -> None:
+    """Add what changed to the days it belongs to, in the transaction of the facts; `moved` for old facts."""
     if rows := domain.folded(counted):
-        await store.add(tx, rows)
+        await store.add(tx, rows, moved=moved)
 
 
 async def fold(tx: Transaction) -> None:

@@ -158,12 +158,12 @@ class Share:
     amounts: Amounts
 
 
-async def add(tx: Transaction, counted: Sequence[Counted]) -> None:
-    """One row for each entry; readers sum."""
+async def add(tx: Transaction, counted: Sequence[Counted], *, moved: bool = False) -> None:
+    """One row for each entry; readers sum. `moved`: no new facts, but old ones on other days."""
     await tx.execute(
         ADD,
         {
-            "recorded_at": tx.now,
+            "recorded_at": None if moved else tx.now,
             "day": [one.day for one in counted],
             "channel": [one.channel for one in counted],
             "orders": [one.orders for one in counted],

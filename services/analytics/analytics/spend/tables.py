@@ -20,6 +20,6 @@ spend_days = Table(
     Column("discount", Numeric(38, 0), nullable=False),
     Column("returns", BigInteger, nullable=False),
     Column("returned", Numeric(38, 0), nullable=False),
-    instant("recorded_at"),
+    instant("recorded_at", nullable=True),
     Index("ix_spend_days_day", "day"),
 )

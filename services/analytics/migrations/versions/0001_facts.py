@@ -180,7 +180,7 @@ def _rollups() -> None:
         total("discount"),
         bigint("returns"),
         total("returned"),
-        instant("recorded_at"),
+        instant("recorded_at", nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_spend_days"),
     )
     op.create_table(
@@ -193,7 +193,7 @@ def _rollups() -> None:
         total("clawed_back"),
         total("repriced"),
         total("written_off"),
-        instant("recorded_at"),
+        instant("recorded_at", nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_points_days"),
     )
     op.create_table(
@@ -204,7 +204,7 @@ def _rollups() -> None:
         text("channel"),
         text("state"),
         bigint("notices"),
-        instant("recorded_at"),
+        instant("recorded_at", nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_notice_days"),
     )
     for table in ("spend_days", "points_days", "notice_days"):
