@@ -404,21 +404,44 @@ async def test_headers_from_anybody_do_not_stop_the_drainer(bench: Bench, header
         await until(lambda: _count(bench, 1))
 
 
-async def test_a_header_that_is_no_text_does_not_stop_the_consumer(bench: Bench) -> None:
-    """Clients in other languages can send any bytes as a string."""
-    bench.echo = Echo(behave=lambda event: dead(event, "not_yet", ""))
-    sent = Message(
-        exchange="loyalty.events",
-        routing_key="purchase.completed.v1",
-        body=envelope_of(purchase("o1")),
-        content_type="application/cloudevents+json",
-        headers={"shop": "ABCD", "nested": {"list": ["ABCD"]}},
-    )
+async def send_bytes(bench: Bench, sent: Message, *, of: bytes) -> None:
+    """Clients in other languages can send any bytes as text: "ABCD" becomes `of`."""
     async with BatchConnection(bench.vhost.url("demo-shop"), name="till") as connection:
         channel = await connection.channel()
-        payload = frames_of(sent, 1, channel.number, 100_000).replace(b"ABCD", b"\xff\xfe\xfd\xfc")
+        payload = frames_of(sent, 1, channel.number, 100_000).replace(b"ABCD", of)
         await channel.write_queue.put(ChannelFrame(payload=payload, should_close=False))
-        async with bench.running(), draining(bench):
-            await until(lambda: _count(bench, 1))
+        await bench.queue_is("points.main", ready=1)
+
+
+def to_points(body: bytes, content_type: str, headers: dict[str, Any] | None) -> Message:
+    return Message(
+        exchange="loyalty.events",
+        routing_key="purchase.completed.v1",
+        body=body,
+        content_type=content_type,
+        headers=headers,
+    )
+
+
+async def test_a_header_that_is_no_text_does_not_stop_the_consumer(bench: Bench) -> None:
+    bench.echo = Echo(behave=lambda event: dead(event, "not_yet", ""))
+    headers = {"shop": "ABCD", "nested": {"list": ["ABCD"]}}
+    sent = to_points(envelope_of(purchase("o1")), "application/cloudevents+json", headers)
+    await send_bytes(bench, sent, of=b"\xff\xfe\xfd\xfc")
+    async with bench.running(), draining(bench):
+        await until(lambda: _count(bench, 1))
     (letter,) = await letters(bench.database)
     assert letter.headers["shop"] == "����"
+
+
+@pytest.mark.parametrize("headers", [None, {"x": 1}])
+async def test_properties_that_nobody_can_read_stop_neither_consumer_nor_drainer(
+    bench: Bench, headers: dict[str, Any] | None
+) -> None:
+    """One sender's bad byte must not end the worker again and again."""
+    await send_bytes(bench, to_points(b"not json", "ABCD", headers), of=b"\xff\xfe\xfd\xfc")
+    async with bench.running(), draining(bench):
+        await bench.publish(envelope_of(purchase("o2")))
+        await until(lambda: _effects(bench, 1))
+        await until(lambda: _count(bench, 1))
+    assert (await letters(bench.database))[0].error_type == "not_json"

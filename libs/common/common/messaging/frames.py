@@ -24,6 +24,8 @@ FEW = 0x1000  # delivery-mode, the only property of our own messages beside the 
 CONTENT_TYPE = 0x8000
 HEARTBEAT = b"\x08\x00\x00\x00\x00\x00\x00\xce"
 SIGN_OF_LIFE_SECONDS = 1.0
+UNREADABLE = "loyalty-properties-unreadable"
+"""The header of a message whose properties could not be decoded."""
 
 _FRAME = struct.Struct(">BHI")
 _LONG = struct.Struct(">I")
@@ -68,10 +70,15 @@ class _Content:
     def header(self, payload: bytes) -> None:
         _, _, self.missing, flags = _CONTENT.unpack_from(payload)
         if flags == CONTENT_TYPE | FEW:
-            self.content_type = payload[15 : 15 + payload[14]].decode()
+            self.content_type = payload[15 : 15 + payload[14]].decode("utf-8", "replace")
             return
         header = ContentHeader()
-        header.unmarshal(payload)
+        try:
+            header.unmarshal(payload)
+        except (ValueError, KeyError, IndexError, struct.error, RecursionError):
+            # Any sender can write properties that nobody can read: that is the message's fault, not the connection's.
+            self.headers = {UNREADABLE: True}
+            return
         self.content_type = header.properties.content_type or ""
         self.message_id = header.properties.message_id or ""
         self.headers = dict(header.properties.headers or {})
@@ -79,7 +86,7 @@ class _Content:
 
 def _shortstr(data: bytes, at: int) -> tuple[str, int]:
     end = at + 1 + data[at]
-    return data[at + 1 : end].decode(), end
+    return data[at + 1 : end].decode("utf-8", "replace"), end
 
 
 class FrameTap:
