@@ -23,6 +23,7 @@ RETRY_DELAYS_SECONDS = {"10s": 10, "1m": 60, "10m": 600}
 DELIVERY_LIMIT = 20
 NEVER_DROP = 1_000_000  # RabbitMQ 4 drops a message after 20 returns unless told otherwise: looking is not deleting
 UNROUTED_MAX = 100_000
+NO_KEY = "(?!)"  # matches nothing, where `^$` would match the empty key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,7 @@ def bindings_of(service: str, types: tuple[str, ...] | None = None) -> list[Bind
 def _keys_of(service: str) -> str:
     """The routing keys a service may publish: those of its own contracts, in any version."""
     nouns = sorted({contract.TYPE.rsplit(".", 1)[0] for contract in PUBLISHERS[service]})
-    return rf"^({'|'.join(map(re.escape, nouns))})\.v[0-9]+$" if nouns else "^$"
+    return rf"^({'|'.join(map(re.escape, nouns))})\.v[0-9]+$" if nouns else NO_KEY
 
 
 def permission_of(service: str) -> Permission:
@@ -150,7 +151,7 @@ def publisher_permission() -> Permission:
         configure="^$",
         write=rf"^{re.escape(EVENTS)}$",
         read="^$",
-        topics={EVENTS: r"^purchase\.[a-z_]+\.v[0-9]+$", RETRY: "^$", RETURN: "^$", DEAD: "^$"},
+        topics={EVENTS: r"^purchase\.[a-z_]+\.v[0-9]+$", RETRY: NO_KEY, RETURN: NO_KEY, DEAD: NO_KEY},
     )
 
 
