@@ -129,6 +129,13 @@ def _alike(what: str, each: Sequence[tuple[str, str, str]]) -> Check:
     return Check(what=what, wanted=f"{len(each):,} of {len(each):,}", found=told)
 
 
+def orders_in(analytics: Api, purchases: Sequence[CdnowPurchase]) -> int:
+    """How many purchases analytics knows of the years of this data, whoever made them."""
+    days = sorted(one.day for one in purchases)
+    answer = analytics.get("/v1/spend", **{"from": days[0].isoformat(), "to": days[-1].isoformat()})
+    return int(answer["total"]["orders"])
+
+
 def published_figures(analytics: Api, purchases: Sequence[CdnowPurchase]) -> list[Check]:
     """What analytics says of repeats until the end of September 1997."""
     wanted = repeats(purchases)
