@@ -127,6 +127,17 @@ async def test_a_huge_message_is_shown_in_part(client: Client, database: Databas
     assert len(letter["body_base64"]) < 400_000
 
 
+async def test_a_message_nested_without_end_is_shown_in_bytes(client: Client, database: Database) -> None:
+    await set_aside(database, b"[" * 900 + b"]" * 900)
+    letter_id = (await items(client))[0]["id"]
+    answer = await client.get(f"/v1/dead-letters/{letter_id}")
+    assert (answer.status_code, answer.json()["body"], answer.json()["body_base64"][:4]) == (200, None, "W1tb")
+    deep = '{"body": ' + "[" * 900 + "]" * 900 + "}"
+    headers = {"Content-Type": "application/json"}
+    edited = await client.put(f"/v1/dead-letters/{letter_id}/body", content=deep, headers=headers)
+    assert edited.status_code == 422
+
+
 async def test_open_personal_data_is_masked_unless_it_may_be_seen(
     client: Client, database: Database, token: Callable[..., str]
 ) -> None:

@@ -32,6 +32,7 @@ LETTER_REPLAY = "loyalty-replay"
 OWN_HEADERS = "loyalty-"
 
 MAX_TEXT = 2000
+MAX_DEPTH = 20
 _IDS = UUID("5d7d8f0e-8f0a-5c6e-9a56-1a4f0d2c7b10")
 
 
@@ -182,16 +183,18 @@ def _instant(value: object) -> datetime | None:
 
 
 def _headers_json(headers: Mapping[str, Any]) -> str:
-    def plain(value: object) -> object:
+    def plain(value: object, depth: int) -> object:
+        if depth == 0:
+            return _text(value, MAX_TEXT)
         if isinstance(value, (bytes, bytearray, str)):
             return _text(value, MAX_TEXT)
         if isinstance(value, Mapping):
-            return {_text(key, 200): plain(inner) for key, inner in value.items()}
+            return {_text(key, 200): plain(inner, depth - 1) for key, inner in value.items()}
         if isinstance(value, (list, tuple)):
-            return [plain(inner) for inner in value]
+            return [plain(inner, depth - 1) for inner in value]
         return value
 
-    return orjson.dumps(plain(headers), default=str).decode()
+    return orjson.dumps(plain(headers, MAX_DEPTH), default=str).decode()
 
 
 # --- replay ----------------------------------------------------------------------------------------------------------

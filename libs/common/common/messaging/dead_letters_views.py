@@ -16,6 +16,7 @@ from common.runtime.logs import MASKED, PRIVATE
 
 MAX_SHOWN_BYTES = 256 * 1024
 MAX_PREVIEW_BYTES = 512
+MAX_SHOWN_DEPTH = 50
 
 State = Literal["new", "parked", "replayed", "discarded"]
 
@@ -156,20 +157,30 @@ def _summary(letter: Stored) -> dict[str, Any]:
 
 
 def _json(body: bytes, reveal: bool) -> tuple[Any, bool]:
-    """The body as JSON, and whether it is JSON (of a size that is shown)."""
+    """The body as JSON, and whether it is JSON (of a size and depth that is shown)."""
     if len(body) > MAX_SHOWN_BYTES:
         return None, False
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return _shown(orjson.loads(body), reveal, MAX_SHOWN_DEPTH), True
+    except (orjson.JSONDecodeError, _TooDeepError):
         return None, False
-    return (value if reveal else _masked(value)), True
 
 
-def _masked(value: Any) -> Any:
+class _TooDeepError(Exception):
+    pass
+
+
+def _shown(value: Any, reveal: bool, depth: int) -> Any:
+    if isinstance(value, (dict, list)) and depth == 0:
+        raise _TooDeepError
     if isinstance(value, dict):
         return {
-            key: MASKED if key.lower() in PRIVATE and isinstance(inner, (str, int, float)) else _masked(inner)
+            key: MASKED if _private(key, inner) and not reveal else _shown(inner, reveal, depth - 1)
             for key, inner in value.items()
         }
-    return [_masked(inner) for inner in value] if isinstance(value, list) else value
+    return [_shown(inner, reveal, depth - 1) for inner in value] if isinstance(value, list) else value
+
+
+def _private(key: str, value: Any) -> bool:
+    """Sealed data is an object and may be shown; a number or a text under such a name is open."""
+    return key.lower() in PRIVATE and isinstance(value, (str, int, float))
