@@ -1,6 +1,6 @@
 """What tests of members share: an application, a keyring, a seeded database, somebody to call it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +9,9 @@ from uuid import UUID
 import httpx
 import orjson
 import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+
 from common.events.programme import ProgrammeSettings, TierStep
 from common.http import create_app
 from common.security.callers import SYSTEM
@@ -16,9 +19,6 @@ from common.security.masterkeys import new_master_key
 from common.security.roles import ROLES
 from common.security.tokens import TokenVerifier
 from common.storage import Database
-from fastapi import FastAPI
-from pydantic import SecretStr
-
 from members import keyring
 from members.api import ROUTERS
 from members.problems import PROBLEMS
@@ -50,9 +50,9 @@ def settings() -> Settings:
 
 
 @pytest.fixture(autouse=True)
-def keys(settings: Settings) -> Iterator[keyring.Keyring]:
+def keys(settings: Settings) -> keyring.Keyring:
     keyring.prepare(settings)
-    yield keyring.current()
+    return keyring.current()
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def app(database: Database, verifier: TokenVerifier, settings: Settings) -> Fast
 
 @pytest.fixture
 async def client(app: FastAPI, token: Callable[..., str]) -> AsyncIterator[Client]:
-    """`client()` calls as an operator, `client(role="support")` as somebody else, `client(role=None)` without a token."""
+    """`client()` calls as an operator, `client(role="support")` as another, `client(role=None)` without a token."""
     opened: list[httpx.AsyncClient] = []
 
     def make(role: str | None = "operator", **claims: Any) -> httpx.AsyncClient:
@@ -111,7 +111,7 @@ def register(database: Database, keys: keyring.Keyring) -> Callable[..., Awaitab
 
 @pytest.fixture
 def outbox(database: Database) -> Callable[..., Awaitable[Sequence[Any]]]:
-    """What waits to be published, in order: `type`, `source`, `id`, `subject`, `traceparent`, and the payload as `body`."""
+    """What waits to go out, in order: `type`, `source`, `id`, `subject`, `traceparent`, `data` (as JSON: `body`)."""
 
     async def rows(type_: str = "") -> Sequence[Any]:
         async with database.transaction() as tx:

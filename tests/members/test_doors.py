@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from common.events.registry import SUBSCRIBERS
-from common.http import public_routes, walk
 from fastapi import FastAPI
 
+from common.events.registry import SUBSCRIBERS
+from common.http import public_routes, walk
 from members.consumer import SUBSCRIPTIONS
 
 PUBLIC = {

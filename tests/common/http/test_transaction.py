@@ -120,9 +120,7 @@ async def test_events_leave_with_the_commit_and_carry_the_trace_of_the_request(
         assert (await client.post("/v1/announce/true")).status_code == 500
         assert (await client.post("/v1/announce/false")).json() == {"by": "staff:7"}
     async with database.transaction() as tx:
-        rows = await tx.fetch_all(
-            "SELECT convert_from(body, 'UTF8')::jsonb ->> 'traceparent' AS said FROM outbox"
-        )
+        rows = await tx.fetch_all("SELECT convert_from(body, 'UTF8')::jsonb ->> 'traceparent' AS said FROM outbox")
     assert [row.said[3:35] for row in rows] == [trace]
 
 

@@ -1,14 +1,14 @@
 """Other systems: made by admins, let in by OAuth 2.0 client credentials."""
 
 import base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from common.http import verifier_for
-from common.storage import Database
 from fastapi import FastAPI
 
+from common.http import verifier_for
+from common.storage import Database
 from members.settings import Settings
 from members.signing.handlers import StoredKeys
 
@@ -18,11 +18,11 @@ GRANT = {"grant_type": "client_credentials"}
 
 
 @pytest.fixture
-async def secret(client: Client) -> AsyncIterator[str]:
+async def secret(client: Client) -> str:
     answer = await client(role="admin").post("/v1/clients", json=SHOP)
     assert answer.status_code == 201, answer.text
     assert answer.headers["Cache-Control"] == "no-store"
-    yield answer.json()["client_secret"]
+    return str(answer.json()["client_secret"])
 
 
 async def ask(client: Client, **form: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from common.storage import Database
 
 Client = Callable[..., Any]

@@ -8,7 +8,6 @@ from uuid import UUID
 from common.events import event_of
 from common.events.purchases import PurchaseCompleted, PurchaseRefunded
 from common.storage import Database
-
 from members.purchases import handlers as purchases
 
 DAY = datetime(2024, 3, 1, tzinfo=UTC)

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from common.events import event_of
 from common.events.programme import ProgrammeUpdated
 from common.events.purchases import PurchaseCompleted
 from common.storage import Database
 from common.storage.programme import programme as programme_of
-
 from members.programme import handlers as programme
 from members.purchases import handlers as purchases
 

@@ -7,13 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from common.events import Event, event_of
 from common.events.contract import Contract
 from common.events.purchases import PurchaseCompleted, PurchaseRefunded
 from common.messaging import Outcome
 from common.storage import Database
-
 from members.purchases import handlers as purchases
+from members.tiers import handlers as tiers
 
 Client = Callable[..., Any]
 Register = Callable[..., Awaitable[UUID]]
@@ -207,9 +208,12 @@ async def test_two_workers_with_the_same_members_in_opposite_order_do_not_deadlo
     async with database.transaction() as tx:
         await purchases.reviewed(tx)
         waiting = await tx.fetch_value("SELECT count(*) FROM reviews_wanted")
-        amounts = {row.qualifying_amount for row in await tx.fetch_all("SELECT qualifying_amount FROM standings")}
+        kept = await tiers.tiers_of(tx, members)
+        for member in members:
+            standing = await tiers.standing_of(tx, member, await purchases.life_of(tx, member))
+            assert standing is not None
+            assert (standing.qualifying, standing.tier.key) == (4 * 5 * 4_500, kept[member])
     assert waiting == 0
-    assert amounts == {4 * 5 * 4_500}
 
 
 async def test_member_with_many_purchases_is_read_in_pages(

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from common.events.members import MemberUpdated
 from common.storage import Database
-
 from members.keyring import Keyring
 
 Client = Callable[..., Any]

@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from common.events.members import MemberRegistered
-from common.storage import Database
 from fastapi import FastAPI
 
+from common.events.members import MemberRegistered
+from common.storage import Database
 from members.cards.domain import is_card_number
 from members.keyring import Keyring
 

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
+
 from common.http import verifier_for
 from common.security.callers import SYSTEM
 from common.security.masterkeys import new_master_key
 from common.security.tokens import TokenError
 from common.storage import Database
-from pydantic import SecretStr
-
 from members import jobs, keyring
 from members.keyring import Keyring
 from members.settings import Settings

@@ -1,15 +1,15 @@
 """Staff: accounts, logging in, and being locked out."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
+
 from common.http import verifier_for
 from common.security.callers import SYSTEM
 from common.storage import Database
-from fastapi import FastAPI
-
 from members.keyring import Keyring
 from members.settings import Settings
 from members.signing.handlers import StoredKeys
@@ -23,10 +23,10 @@ WRONG = {"email": "anna@example.com", "password": "wrong"}
 
 
 @pytest.fixture
-async def anna(client: Client) -> AsyncIterator[dict[str, Any]]:
+async def anna(client: Client) -> Any:
     answer = await client(role="admin").post("/v1/staff", json=ANNA)
     assert answer.status_code == 201, answer.text
-    yield answer.json()
+    return answer.json()
 
 
 async def test_staff_log_in_and_the_token_lets_them_in(
@@ -135,8 +135,16 @@ async def test_stale_change_and_taken_address_are_refused(client: Client, anna: 
 
 @pytest.mark.parametrize(
     "change",
-    [{"password": "short"}, {"password": "aaaaaaaaaaaa"}, {"password": "anna@example.com"}, {"role": "king"}]
-    + [{"email": "nobody"}, {"email": "a\u0000@b"}, {"password": "x" * 201}, {"name": "\u0000"}],
+    [
+        {"password": "short"},
+        {"password": "aaaaaaaaaaaa"},
+        {"password": "anna@example.com"},
+        {"password": "x" * 201},
+        {"role": "king"},
+        {"email": "nobody"},
+        {"email": "a\u0000@b"},
+        {"name": "\u0000"},
+    ],
 )
 async def test_wrong_account_is_refused(client: Client, change: dict[str, str]) -> None:
     assert (await client(role="admin").post("/v1/staff", json={**ANNA, **change})).status_code == 422

@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from common.events import Event, event_of
 from common.events.purchases import CustomerReference, PurchaseCompleted, PurchaseRefunded, PurchaseSubmitted
 from common.events.registry import PUBLISHERS
 from common.messaging import Outcome
 from common.security.callers import SYSTEM
 from common.storage import Database
-
 from members.clients import handlers as clients
 from members.purchases import handlers as purchases
 from members.submissions import handlers as submissions
@@ -41,9 +41,9 @@ async def shop(database: Database, client: Client) -> Any:
     return client(role="publisher", subject="client:shop-1", kind="client")
 
 
-def submitted(order_id: str = "A-1", amount: int = 5_000, *, source: str = SHOP, **customer: str) -> Event[Any]:
+def submitted(*, amount: int = 5_000, source: str = SHOP, **customer: Any) -> Event[Any]:
     data = PurchaseSubmitted(
-        order_id=order_id,
+        order_id="A-1",
         amount=amount,
         occurred_at=datetime(2024, 3, 1, tzinfo=UTC),
         currency="CNY",
@@ -66,7 +66,7 @@ async def hear(database: Database, *events: Event[Any]) -> list[tuple[str, str]]
     [{"phone": "138-0013-8000"}, {"openid": "oABC"}, {"external_id": "77"}],
 )
 async def test_recognised_purchase_is_published_as_the_shops(
-    database: Database, register: Register, outbox: Outbox, customer: dict[str, str]
+    database: Database, register: Register, outbox: Outbox, customer: dict[str, Any]
 ) -> None:
     member = await register(phone="13800138000", openid="oABC", external_ids=((SHOP, "77"),))
     event = submitted(**customer)
@@ -100,7 +100,7 @@ async def test_unknown_customer_is_tried_again_and_found_once_registered(
 
 
 @pytest.mark.parametrize("customer", [{"phone": "banana"}, {"card_number": "6600000000000000"}, {"openid": "ö"}])
-async def test_customer_who_can_never_be_found_is_set_aside(database: Database, customer: dict[str, str]) -> None:
+async def test_customer_who_can_never_be_found_is_set_aside(database: Database, customer: dict[str, Any]) -> None:
     assert await hear(database, submitted(**customer)) == [("dead", "invalid_customer")]
 
 
@@ -108,7 +108,7 @@ async def test_same_submission_again_is_published_once_and_another_body_set_asid
     database: Database, register: Register, outbox: Outbox
 ) -> None:
     await register(phone="13800138000")
-    phone = {"phone": "13800138000"}
+    phone: dict[str, Any] = {"phone": "13800138000"}
     assert await hear(database, submitted(**phone), submitted(**phone)) == [("duplicate", "")]
     assert await hear(database, submitted(**phone), submitted(amount=1, **phone)) == [
         ("duplicate", ""),

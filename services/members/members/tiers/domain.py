@@ -251,6 +251,7 @@ def _moves(item: _Counted, window: timedelta | None, start: datetime, end: datet
 def _walk(moves: Sequence[_Move], rules: Rules, entries: list[TierSince]) -> None:
     """Append to `entries` each change of tier that the sorted moves make."""
     thresholds = [tier.threshold for tier in rules.tiers[1:]]
+    held = rules.tier_named(entries[-1].tier)
     amount = place = 0
     while place < len(moves):
         instant, reason, rank = moves[place][0], moves[place][4], bisect_right(thresholds, amount)
@@ -259,11 +260,11 @@ def _walk(moves: Sequence[_Move], rules: Rules, entries: list[TierSince]) -> Non
             if (now := bisect_right(thresholds, amount)) != rank:
                 rank, reason = now, moves[place][4]
             place += 1
-        reached, held = rules.tiers[rank], rules.tier_named(entries[-1].tier)
-        if held is not None and not rules.falls and reached.rank <= held.rank:
+        reached = rules.tiers[rank]
+        if held is reached or (held is not None and not rules.falls and reached.rank <= held.rank):
             continue
-        if held is not reached:
-            _enter(entries, TierSince(tier=reached.key, since=instant, reason=reason))
+        _enter(entries, TierSince(tier=reached.key, since=instant, reason=reason))
+        held = reached
 
 
 def _enter(entries: list[TierSince], entry: TierSince) -> None:

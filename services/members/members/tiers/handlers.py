@@ -67,13 +67,16 @@ async def review(
     for member_id in sorted(held):
         before, life = held[member_id], lives.get(member_id, Life())
         now = standing(life.bought, life.returned, rules, joined_at=before.joined_at, now=tx.now)
-        told = now.history == before.history
+        told = store.written(now.history) == before.written
         revision = before.revision if told else before.revision + 1
-        kept.append((member_id, revision, now))
+        next_review_at = now.coming.since if now.coming else None
+        if not told or (next_review_at, book.revision) != (before.next_review_at, before.rules_revision):
+            kept.append((member_id, revision, now))
         if not told:
             changed += 1
             tx.emit(_changed(before, now, rules, revision), cause=causes.get(member_id))
-    await store.keep(tx, kept, rules_revision=book.revision)
+    if kept:
+        await store.keep(tx, kept, rules_revision=book.revision)
     return changed
 
 

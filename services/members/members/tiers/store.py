@@ -11,10 +11,10 @@ import orjson
 from common.storage import Transaction
 from members.tiers.domain import Rules, Standing, Tier, TierSince
 
-_FIELDS = "member_id, joined_at, tier, qualifying_amount, revision, history::text AS history"
+_FIELDS = "member_id, joined_at, tier, revision, history, rules_revision, next_review_at"
 _JOIN = """
     INSERT INTO standings (member_id, joined_at, tier, since, revision, history, rules_revision)
-    SELECT member_id, joined_at, :tier, joined_at, 1, CAST(history AS jsonb), :rules_revision FROM unnest(
+    SELECT member_id, joined_at, :tier, joined_at, 1, history, :rules_revision FROM unnest(
         CAST(:member_ids AS uuid[]), CAST(:joined_at AS timestamptz[]), CAST(:histories AS text[])
     ) AS fresh (member_id, joined_at, history)
 """
@@ -22,13 +22,11 @@ _LOCK = f"SELECT {_FIELDS} FROM standings WHERE member_id = ANY (CAST(:ids AS uu
 _LOCK_FREE = f"{_LOCK} SKIP LOCKED"
 _READ = f"SELECT {_FIELDS} FROM standings WHERE member_id = ANY (CAST(:ids AS uuid[]))"
 _KEEP = """
-    UPDATE standings SET tier = fresh.tier, since = fresh.since, qualifying_amount = fresh.qualifying_amount,
-        revision = fresh.revision, history = CAST(fresh.history AS jsonb), rules_revision = :rules_revision,
-        next_review_at = fresh.next_review_at
+    UPDATE standings SET tier = fresh.tier, since = fresh.since, revision = fresh.revision, history = fresh.history,
+        rules_revision = :rules_revision, next_review_at = fresh.next_review_at
     FROM unnest(
-        CAST(:member_ids AS uuid[]), CAST(:tiers AS text[]), CAST(:since AS timestamptz[]), CAST(:amounts AS bigint[]),
-        CAST(:revisions AS bigint[]), CAST(:histories AS text[]), CAST(:next_review_at AS timestamptz[])
-    ) AS fresh (member_id, tier, since, qualifying_amount, revision, history, next_review_at)
+        CAST(:member_ids AS uuid[]), CAST(:tiers AS text[]), CAST(:since AS timestamptz[]), CAST(:revisions AS bigint[]), CAST(:histories AS text[]), CAST(:next_review_at AS timestamptz[])
+    ) AS fresh (member_id, tier, since, revision, history, next_review_at)
     WHERE standings.member_id = fresh.member_id
 """
 _RULES = """
@@ -56,7 +54,7 @@ _TAKE_WANTED = """
 _TIERS_NOW = "SELECT tier, count(*) AS members FROM standings GROUP BY tier ORDER BY tier"
 _TIERS_EVER = """
     SELECT entry ->> 0 AS tier, count(DISTINCT member_id) AS members
-    FROM standings, jsonb_array_elements(history) AS entry GROUP BY 1 ORDER BY 1
+    FROM standings, jsonb_array_elements(CAST(history AS jsonb)) AS entry GROUP BY 1 ORDER BY 1
 """
 
 
@@ -67,9 +65,17 @@ class Held:
     member_id: UUID
     joined_at: datetime
     tier: str
-    qualifying: int
     revision: int
-    history: tuple[TierSince, ...]
+    written: str
+    rules_revision: int
+    next_review_at: datetime | None
+
+    @property
+    def history(self) -> tuple[TierSince, ...]:
+        return tuple(
+            TierSince(tier=tier, since=datetime.fromisoformat(since).astimezone(UTC), reason=reason)
+            for tier, since, reason in orjson.loads(self.written)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +93,7 @@ async def join(tx: Transaction, members: Sequence[tuple[UUID, datetime]], *, tie
         {
             "member_ids": [member_id for member_id, _ in members],
             "joined_at": [joined_at for _, joined_at in members],
-            "histories": [_history([entry]) for entry in first],
+            "histories": [written([entry]) for entry in first],
             "tier": tier,
             "rules_revision": rules_revision,
         },
@@ -113,9 +119,8 @@ async def keep(tx: Transaction, standings: Sequence[tuple[UUID, int, Standing]],
             "member_ids": [member_id for member_id, _, _ in standings],
             "tiers": [standing.history[-1].tier for _, _, standing in standings],
             "since": [standing.history[-1].since for _, _, standing in standings],
-            "amounts": [standing.qualifying for _, _, standing in standings],
             "revisions": [revision for _, revision, _ in standings],
-            "histories": [_history(standing.history) for _, _, standing in standings],
+            "histories": [written(standing.history) for _, _, standing in standings],
             "next_review_at": [standing.coming.since if standing.coming else None for _, _, standing in standings],
             "rules_revision": rules_revision,
         },
@@ -181,7 +186,8 @@ async def counts(tx: Transaction) -> tuple[dict[str, int], dict[str, int]]:
     return now, ever
 
 
-def _history(history: Sequence[TierSince]) -> str:
+def written(history: Sequence[TierSince]) -> str:
+    """A history as it is kept; equal histories are equal texts."""
     return orjson.dumps([(entry.tier, entry.since, entry.reason) for entry in history]).decode()
 
 
@@ -190,10 +196,8 @@ def _held(row: Any) -> Held:
         member_id=row.member_id,
         joined_at=row.joined_at,
         tier=row.tier,
-        qualifying=row.qualifying_amount,
         revision=row.revision,
-        history=tuple(
-            TierSince(tier=tier, since=datetime.fromisoformat(since).astimezone(UTC), reason=reason)
-            for tier, since, reason in orjson.loads(row.history)
-        ),
+        written=row.history,
+        rules_revision=row.rules_revision,
+        next_review_at=row.next_review_at,
     )

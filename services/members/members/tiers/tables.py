@@ -1,6 +1,6 @@
 """Where members stand, and the rules by which they got there."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Identity, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Boolean, Column, Identity, Index, Integer, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from common.storage.tables import instant
@@ -13,9 +13,8 @@ standings = Table(
     instant("joined_at"),
     Column("tier", Text, nullable=False),
     instant("since"),
-    Column("qualifying_amount", BigInteger, nullable=False, server_default=text("0")),
     Column("revision", BigInteger, nullable=False, comment="counts the histories that were told"),
-    Column("history", JSONB, nullable=False, comment="[tier, since, reason], in order"),
+    Column("history", Text, nullable=False, comment="JSON: [tier, since, reason], in order"),
     Column("rules_revision", BigInteger, nullable=False),
     instant("next_review_at", nullable=True),
     Index(None, "next_review_at"),

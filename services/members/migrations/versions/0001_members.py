@@ -61,15 +61,14 @@ TIERS = (
         joined_at timestamptz NOT NULL,
         tier text NOT NULL,
         since timestamptz NOT NULL,
-        qualifying_amount bigint NOT NULL DEFAULT 0,
         revision bigint NOT NULL,
-        history jsonb NOT NULL,
+        history text NOT NULL,
         rules_revision bigint NOT NULL,
         next_review_at timestamptz
     ) WITH (fillfactor = 80)
     """,
     "COMMENT ON COLUMN standings.revision IS 'counts the histories that were told'",
-    "COMMENT ON COLUMN standings.history IS '[tier, since, reason], in order'",
+    "COMMENT ON COLUMN standings.history IS 'JSON: [tier, since, reason], in order'",
     "CREATE INDEX ix_standings_next_review_at ON standings (next_review_at)",
     "CREATE INDEX ix_standings_rules_revision ON standings (rules_revision)",
     "CREATE INDEX ix_standings_tier ON standings (tier)",

@@ -18,9 +18,13 @@ _MOVED = """
         WHERE wallets.sequence <> COALESCE(checked.sequence, 0)
             OR wallets.balance <> COALESCE(checked.balance, 0) OR wallets.debt <> COALESCE(checked.debt, 0)
     ), tail AS MATERIALIZED (
-        SELECT transfers.member_id, transfers.wallet, transfers.sequence, from_account, to_account, kind, points
-        FROM moved JOIN transfers ON transfers.member_id = moved.member_id AND transfers.wallet = moved.wallet
-            AND transfers.sequence > moved.checked
+        SELECT member_id, wallet, part.sequence, from_account, to_account, kind, points
+        FROM moved CROSS JOIN LATERAL (
+            SELECT transfers.sequence, from_account, to_account, kind, points FROM transfers
+            WHERE transfers.member_id = moved.member_id AND transfers.wallet = moved.wallet
+                AND transfers.sequence > moved.checked
+            OFFSET 0 -- by the index, wallet by wallet: the planner cannot know how few have moved
+        ) AS part
     ), folded AS (
         SELECT member_id, wallet, count(*) AS transfers, max(sequence) AS last,
             COALESCE(sum(points) FILTER (WHERE to_account = 'wallet'), 0)
@@ -53,9 +57,10 @@ _KEEP_FOLDED = """
 """
 _SEEN = """
     lot_sums AS (
-        SELECT lots.member_id, lots.wallet, sum(remaining) AS remaining
-        FROM moved JOIN lots ON lots.member_id = moved.member_id AND lots.wallet = moved.wallet
-        GROUP BY lots.member_id, lots.wallet
+        SELECT member_id, wallet, (
+            SELECT sum(lots.remaining) FROM lots
+            WHERE lots.member_id = moved.member_id AND lots.wallet = moved.wallet
+        ) AS remaining FROM moved
     ), wrong AS (
         SELECT member_id, checked.wallet, problem.*
         FROM checked LEFT JOIN lot_sums USING (member_id, wallet), LATERAL (VALUES
