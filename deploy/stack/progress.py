@@ -36,7 +36,7 @@ class Step:
 def step(title: str) -> Iterator[Step]:
     """Print `title`, run the body, then print how it went and how long it took."""
     current, started = Step(), time.monotonic()
-    print(f"  {title:<46}", end="", flush=True)
+    print(f"  {title:<48}", end="", flush=True)
     try:
         yield current
     except BaseException:
