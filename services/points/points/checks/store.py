@@ -1,4 +1,7 @@
-"""All SQL of the ledger's checks. A wallet is folded from where the last check stopped, all in one snapshot."""
+"""All SQL of the ledger's checks. A wallet is folded from where the last check stopped, all in one snapshot.
+
+LATERAL keeps it wallet by wallet, by the index: the planner cannot know how few of the wallets have moved.
+"""
 
 import json
 from collections.abc import Sequence
@@ -17,28 +20,32 @@ _MOVED = """
         FROM wallets LEFT JOIN wallet_checks AS checked USING (member_id, wallet)
         WHERE wallets.sequence <> COALESCE(checked.sequence, 0)
             OR wallets.balance <> COALESCE(checked.balance, 0) OR wallets.debt <> COALESCE(checked.debt, 0)
-    ), tail AS MATERIALIZED (
-        SELECT member_id, wallet, part.sequence, from_account, to_account, kind, points
+    ), tail AS (
+        SELECT wallet, from_account, to_account, kind, part.points
         FROM moved CROSS JOIN LATERAL (
-            SELECT transfers.sequence, from_account, to_account, kind, points FROM transfers
+            SELECT from_account, to_account, kind, points FROM transfers
             WHERE transfers.member_id = moved.member_id AND transfers.wallet = moved.wallet
                 AND transfers.sequence > moved.checked
-            OFFSET 0 -- by the index, wallet by wallet: the planner cannot know how few have moved
+            OFFSET 0
         ) AS part
-    ), folded AS (
-        SELECT member_id, wallet, count(*) AS transfers, max(sequence) AS last,
-            COALESCE(sum(points) FILTER (WHERE to_account = 'wallet'), 0)
-                - COALESCE(sum(points) FILTER (WHERE from_account = 'wallet'), 0) AS balance,
-            COALESCE(sum(points) FILTER (WHERE from_account = 'debt'), 0)
-                - COALESCE(sum(points) FILTER (WHERE to_account = 'debt'), 0) AS debt
-        FROM tail GROUP BY member_id, wallet
-    ), checked AS (
-        SELECT member_id, moved.wallet, moved.sequence, moved.balance, moved.debt,
-            moved.checked + COALESCE(folded.transfers, 0) AS transfers,
-            GREATEST(moved.checked, folded.last) AS last,
-            checked_balance + COALESCE(folded.balance, 0) AS folded_balance,
-            checked_debt + COALESCE(folded.debt, 0) AS folded_debt
-        FROM moved LEFT JOIN folded USING (member_id, wallet)
+    ), checked AS MATERIALIZED (
+        SELECT member_id, wallet, moved.sequence, moved.balance, moved.debt,
+            checked + transfers AS transfers, GREATEST(checked, last) AS last,
+            checked_balance + folded.balance AS folded_balance, checked_debt + folded.debt AS folded_debt,
+            of_lots.remaining
+        FROM moved CROSS JOIN LATERAL (
+            SELECT count(*) AS transfers, max(sequence) AS last,
+                COALESCE(sum(points) FILTER (WHERE to_account = 'wallet'), 0)
+                    - COALESCE(sum(points) FILTER (WHERE from_account = 'wallet'), 0) AS balance,
+                COALESCE(sum(points) FILTER (WHERE from_account = 'debt'), 0)
+                    - COALESCE(sum(points) FILTER (WHERE to_account = 'debt'), 0) AS debt
+            FROM transfers
+            WHERE transfers.member_id = moved.member_id AND transfers.wallet = moved.wallet
+                AND transfers.sequence > moved.checked
+        ) AS folded CROSS JOIN LATERAL (
+            SELECT COALESCE(sum(lots.remaining), 0) AS remaining FROM lots
+            WHERE lots.member_id = moved.member_id AND lots.wallet = moved.wallet
+        ) AS of_lots
     )
 """
 _KEEP_FOLDED = """
@@ -56,19 +63,14 @@ _KEEP_FOLDED = """
     )
 """
 _SEEN = """
-    lot_sums AS (
-        SELECT member_id, wallet, (
-            SELECT sum(lots.remaining) FROM lots
-            WHERE lots.member_id = moved.member_id AND lots.wallet = moved.wallet
-        ) AS remaining FROM moved
-    ), wrong AS (
-        SELECT member_id, checked.wallet, problem.*
-        FROM checked LEFT JOIN lot_sums USING (member_id, wallet), LATERAL (VALUES
-            ('balance', checked.balance, folded_balance),
-            ('debt', checked.debt, folded_debt),
-            ('lots', COALESCE(lot_sums.remaining, 0), folded_balance),
-            ('newest transfer', checked.sequence, last),
-            ('number of transfers', checked.sequence, checked.transfers)
+    wrong AS (
+        SELECT member_id, wallet, problem.*
+        FROM checked, LATERAL (VALUES
+            ('balance', balance, folded_balance),
+            ('debt', debt, folded_debt),
+            ('lots', remaining, folded_balance),
+            ('newest transfer', sequence, last),
+            ('number of transfers', sequence, transfers)
         ) AS problem(what, written, folded)
         WHERE written <> folded
         ORDER BY member_id, what LIMIT :limit
