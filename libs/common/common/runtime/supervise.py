@@ -23,13 +23,15 @@ class Part:
 
 
 def stop_on_signals() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set; a second signal ends the process at once."""
+    """An event that SIGTERM and SIGINT set. A second Ctrl-C ends the process at once; SIGTERM may be repeated."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
 
     def asked(number: signal.Signals) -> None:
-        logs.logger("service").info("stopping", signal=number.name)
-        stop.set()
-        loop.remove_signal_handler(number)
+        if not stop.is_set():
+            logs.logger("service").info("stopping", signal=number.name)
+            stop.set()
+        if number == signal.SIGINT:
+            loop.remove_signal_handler(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked, number)
