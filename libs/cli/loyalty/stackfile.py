@@ -15,7 +15,7 @@ The file holds passwords (mode 600) and looks like this; everything listens on l
       "publisher": {"user": "demo-shop", "url": "amqp://demo-shop:…"},  may only write purchase.* to loyalty.events
       "mail": {"smtp_host": "127.0.0.1", "smtp_port": 2525, "http_url": "http://127.0.0.1:8025"},
       "admin": {"email": "…", "password": "…"},                         the first member of staff
-      "logs": "/…/.run/logs"                                            <service>-api.log, <service>-worker.log; null with Docker
+      "logs": "/…/.run/logs"                       <service>-api.log, <service>-worker.log; null with Docker
     }
 """
 
