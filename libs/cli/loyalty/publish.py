@@ -105,7 +105,10 @@ def _publish(what: Publication, window: int, *, again: bool) -> int:
     key = key_of(what.survey.sha256, what.plan, what.source, where(what.url))
     since = Account(key=key) if again else load(what.state, key)
     if since.finished:
-        out.print(f"nothing to do: all {since.published:,} were published before (--again publishes them again)")
+        out.print(
+            f"nothing to do: all {since.published:,} were published before (--again publishes them again)",
+            soft_wrap=True,
+        )
         return INCOMPLETE if since.rejected else 0
     if since.records:
         out.print(f"taking up after {since.records:,} records that were done before")
@@ -134,7 +137,9 @@ def _publish(what: Publication, window: int, *, again: bool) -> int:
         seconds = bar.get_time() - started
     _sum_up(what, tally, f"{sender.confirmed:,} published in {seconds:.1f} s ({sender.confirmed / seconds:,.0f}/s)")
     if account.rejected:
-        out.print(f"{account.rejected:,} lines were rejected: {what.rejected} has them, each with its reason")
+        out.print(
+            f"{account.rejected:,} lines were rejected: {what.rejected} has them, each with its reason", soft_wrap=True
+        )
     return INCOMPLETE if account.rejected else 0
 
 
@@ -155,8 +160,12 @@ def _rehearse(what: Publication) -> int:
 def _introduce(what: Publication) -> None:
     said = [f"{name} ← {'+'.join(what.survey.columns[i] for i in at)}" for name, at in what.plan.columns.items()]
     said += [f"{name} = {value}" for name, value in what.plan.constants.items()]
-    out.print(f"{what.path}: {what.survey.lines:,} lines as {what.plan.contract.TYPE} from {what.source}", markup=False)
-    out.print("  " + ", ".join(said), markup=False)
+    out.print(
+        f"{what.path}: {what.survey.lines:,} lines as {what.plan.contract.TYPE} from {what.source}",
+        markup=False,
+        soft_wrap=True,
+    )
+    out.print("  " + ", ".join(said), markup=False, soft_wrap=True)
 
 
 def _sum_up(what: Publication, tally: Tally, first: str) -> None:
