@@ -5,7 +5,8 @@ from analytics.consumer import SUBSCRIPTIONS
 from analytics.jobs import SCHEDULE
 from analytics.problems import PROBLEMS
 from analytics.settings import Settings
-from common.runtime.service import Service, run
+from common.runtime.process import run
+from common.runtime.service import Service
 
 if __name__ == "__main__":
     run(

@@ -1,6 +1,7 @@
 """python -m members api | worker | migrate"""
 
-from common.runtime.service import Service, run
+from common.runtime.process import run
+from common.runtime.service import Service
 from members import keyring
 from members.api import ROUTERS, app_options
 from members.consumer import SUBSCRIPTIONS

@@ -1,6 +1,7 @@
 """python -m notify api | worker | migrate"""
 
-from common.runtime.service import Service, run
+from common.runtime.process import run
+from common.runtime.service import Service
 from notify.api import ROUTERS
 from notify.channels import sender
 from notify.consumer import SUBSCRIPTIONS

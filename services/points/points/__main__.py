@@ -1,6 +1,7 @@
 """python -m points api | worker | migrate"""
 
-from common.runtime.service import Service, run
+from common.runtime.process import run
+from common.runtime.service import Service
 from points.api import ROUTERS
 from points.consumer import SUBSCRIPTIONS
 from points.jobs import SCHEDULE

@@ -11,8 +11,9 @@ from common.events import Event
 from common.events.purchases import PurchaseCompleted
 from common.http import Router, Tx, allow
 from common.messaging import Outcome, dead, on
+from common.runtime.process import run
 from common.runtime.schedule import every
-from common.runtime.service import Context, Service, run
+from common.runtime.service import Context, Service
 from common.storage import Transaction
 
 router = Router(tags=["echo"])

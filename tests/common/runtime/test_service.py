@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from common.runtime import service as service_module
+from common.runtime.migrate import run_migrate
 from common.runtime.settings import ServiceSettings
 from common.storage import Database, migrations
 from tests.common.messaging.conftest import Bench, envelope_of, purchase, until
@@ -246,7 +246,7 @@ async def test_migrate_upgrades_then_seeds_and_may_be_repeated(
     monkeypatch.setenv("DATABASE_URL", url_of(database))
     settings = ServiceSettings()
     for _ in range(2):
-        assert await service_module._migrate(SERVICE, settings, asyncio.Event()) == 0
+        assert await run_migrate(SERVICE, settings, asyncio.Event()) == 0
     async with database.transaction() as tx:
         assert await tx.fetch_value("SELECT count(*) FROM effects WHERE order_id = 'seed'") == 1
     assert upgraded == ["points", "points"]
