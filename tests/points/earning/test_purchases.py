@@ -1,9 +1,11 @@
 """Purchases through the handler on a real database."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from common.events.points import PointsEarned
 from common.storage import Database
@@ -141,6 +143,22 @@ async def test_same_order_id_of_another_source_is_another_purchase(points_databa
     both = purchase(someone, "a", 10_000), purchase(someone, "a", 10_000, source="//other.example")
     assert await happen(points_database, *both) == []
     assert await balance(points_database, someone) == (200, 0)
+
+
+async def test_same_order_of_two_members_at_once_is_credited_to_one_of_them(points_database: Database) -> None:
+    """Their wallets do not make them take turns: the key of the accrual does, and the loser comes again."""
+    both = [await member(points_database) for _ in range(2)]
+
+    async def try_(someone: UUID) -> str:
+        event = purchase(someone, "a", 10_000)
+        try:
+            outcomes = await happen(points_database, event)
+        except IntegrityError:  # the consumer does the batch again, event by event
+            outcomes = await happen(points_database, event)
+        return outcomes[0].reason if outcomes else "done"
+
+    assert sorted(await asyncio.gather(*(try_(someone) for someone in both))) == ["done", "order_id_reused"]
+    assert await value(points_database, "SELECT sum(balance) FROM wallets") == 100
 
 
 async def test_refused_purchase_does_not_use_up_its_order_id(points_database: Database) -> None:

@@ -98,6 +98,7 @@ class Domain:
         self.revision = 0
         self.accruals: dict[str, Accrual] = {}
         self.returns: dict[str, Return] = {}
+        self.spent = 0
         self.rule = version_of(
             rule="purchase_rate",
             version=1,
@@ -137,6 +138,13 @@ class Domain:
         self.returns[returned.return_id] = settled.returned
         self.accruals[returned.order_id] = settled.accrual
 
+    def spend(self, points: int) -> None:
+        """As a redemption will: never more than is there."""
+        points = min(points, self.wallet.balance)
+        self.spent += points
+        if points:
+            take(self.wallet, points, Cause("redeemed", "", "", "", NOON, NOON), "redemption", ALLOW_NEGATIVE)
+
     def tiers(self, revision: int, steps: Sequence[tuple[str, int]]) -> None:
         if revision <= self.revision:
             return
@@ -157,15 +165,20 @@ class Domain:
                     self.accruals[order] = correction.after
 
 
-@settings(max_examples=300, deadline=None)
-@given(story=stories, data=st.data())
-def test_domain_ends_the_same_in_any_order_with_duplicates(story: Story, data: st.DataObject) -> None:
-    domain = Domain(story.rounding)
+def steps_of(domain: Domain, story: Story) -> list[tuple[Any, ...]]:
+    """What happened, as calls."""
     steps: list[tuple[Any, ...]] = []
     for number, (at, amount, parts) in enumerate(story.purchases):
         steps.append((domain.purchase, f"o{number}", at, amount))
         steps += [(domain.refund, f"o{number}", part, back) for part, back in enumerate(parts)]
-    steps += [(domain.tiers, revision, history) for revision, history in enumerate(story.histories, start=1)]
+    return steps + [(domain.tiers, revision, history) for revision, history in enumerate(story.histories, start=1)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(story=stories, data=st.data())
+def test_domain_ends_the_same_in_any_order_with_duplicates(story: Story, data: st.DataObject) -> None:
+    domain = Domain(story.rounding)
+    steps = steps_of(domain, story)
     for step, *arguments in data.draw(st.permutations(steps + data.draw(st.lists(st.sampled_from(steps), max_size=5)))):
         step(*arguments)
 
@@ -174,6 +187,28 @@ def test_domain_ends_the_same_in_any_order_with_duplicates(story: Story, data: s
     assert (domain.wallet.balance, domain.wallet.debt) == (sum(nets), 0)
     assert sum(lot.remaining for lot in domain.wallet.opened) == sum(nets)
     assert breaks(domain.wallet.transfers) == []
+
+
+@settings(max_examples=300, deadline=None)
+@given(story=stories, spendings=st.lists(st.integers(1, 400), max_size=4), data=st.data())
+def test_what_was_spent_meanwhile_becomes_debt_and_nothing_is_lost(
+    story: Story, spendings: list[int], data: st.DataObject
+) -> None:
+    domain = Domain(story.rounding)
+    steps = steps_of(domain, story) + [(domain.spend, points) for points in spendings]
+    for step, *arguments in data.draw(st.permutations(steps)):
+        step(*arguments)
+
+    held = dict.fromkeys(("wallet", "debt", "issue", "clawback", "redemption"), 0)
+    for one in domain.wallet.transfers:
+        held[one.from_account] -= one.points
+        held[one.to_account] += one.points
+    assert sum(held.values()) == 0
+    assert held["redemption"] == domain.spent
+    assert domain.wallet.balance - domain.wallet.debt == sum(story.nets()) - domain.spent
+    assert domain.wallet.balance == 0 or domain.wallet.debt == 0
+    assert sum(lot.remaining for lot in domain.wallet.opened) == domain.wallet.balance
+    assert [domain.accruals[f"o{number}"].net for number in range(len(story.purchases))] == story.nets()
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,31 @@
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from common.events.points import PointsRepriced
 from common.storage import Database
 from points.accruals.domain import Accrual
+from points.checks import handlers as checks
 from points.ledger import handlers as ledger
+from points.ledger.domain import ALLOW_NEGATIVE, Cause, take
 from points.repricing.domain import correct
 from points.rules.domain import version_of
-from tests.points.world import NOON, PAYLOADS, SHOP, balance, day, happen, member, purchase, rate, refund, rows, tiers
+from tests.points.world import (
+    NOON,
+    PAYLOADS,
+    SHOP,
+    balance,
+    day,
+    happen,
+    member,
+    programme,
+    purchase,
+    rate,
+    refund,
+    rows,
+    tiers,
+)
 
 SOMEONE = uuid4()
 GOLD = {"silver": "1.5", "gold": "2"}
@@ -103,6 +121,30 @@ async def test_several_corrections_of_one_purchase_are_all_kept(points_database:
     async with points_database.transaction() as tx:
         (chain,) = await ledger.verify(tx, someone)
     assert list(chain.breaks) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "after"),
+    [("allow_negative", (0, 50)), ("clamp", (0, 0)), ("within_balance", (0, 0)), ("pending_only", (50, 0))],
+)
+async def test_correction_of_points_already_spent_goes_by_the_policy_and_the_ledger_holds(
+    points_database: Database, policy: str, after: tuple[int, int]
+) -> None:
+    await rate(points_database, multipliers=GOLD)
+    someone = await member(points_database)
+    await happen(points_database, programme(negative_policy=policy), tiers(someone, 1, ("gold", day(0))))
+    await happen(points_database, purchase(someone, "a", 100_00, at=day(5)))
+    async with points_database.transaction() as tx:
+        wallets = await ledger.lock(tx, [someone])
+        wallet = wallets.of(someone, "points")
+        await ledger.load_lots(tx, [wallet])
+        take(wallet, 150, Cause("redeemed", "", "", "", NOON, tx.now), "redemption", ALLOW_NEGATIVE)
+        await ledger.save(tx, wallets)
+    await happen(points_database, tiers(someone, 2))
+    assert await balance(points_database, someone) == after
+    async with points_database.transaction() as tx:
+        (finding,) = await checks.look(tx)
+    assert (finding.holds, finding.written_off) == (True, 0 if policy == "allow_negative" else 100 - 50 + after[0])
 
 
 async def test_repricing_uses_the_version_of_the_purchase_not_todays(points_database: Database) -> None:

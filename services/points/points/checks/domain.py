@@ -76,7 +76,8 @@ def net_of(movements: Sequence[Movement], account: str) -> int:
 
 def judge(wallet: str, movements: Sequence[Movement], stored: Stored, differences: Sequence[Difference]) -> Finding:
     """The members' side as it is stored against the programme's side folded from transfers."""
-    programme = {account: net_of(movements, account) for account in (ISSUE, CLAWBACK, WRITE_OFF)}
+    accounts = {one.from_account for one in movements} | {one.to_account for one in movements}
+    programme = {account: net_of(movements, account) for account in accounts - {WALLET, DEBT}}
     problems = [one.facts() for one in differences[:MAX_PROBLEMS]]
     folded = {WALLET: net_of(movements, WALLET), DEBT: -net_of(movements, DEBT)}
     for what, written, added_up in (
@@ -92,9 +93,9 @@ def judge(wallet: str, movements: Sequence[Movement], stored: Stored, difference
         balance=stored.balance,
         debt=stored.debt,
         lots=stored.lots,
-        issued=-programme[ISSUE],
-        clawed_back=programme[CLAWBACK],
-        written_off=-programme[WRITE_OFF],
+        issued=-programme.get(ISSUE, 0),
+        clawed_back=programme.get(CLAWBACK, 0),
+        written_off=-programme.get(WRITE_OFF, 0),
         difference=stored.balance - stored.debt + sum(programme.values()),
         problems=problems,
     )

@@ -67,6 +67,8 @@ async def _save(
 def _move(tx: Transaction, wallet: Wallet, correction: Correction, policy: str) -> int:
     after = correction.after
     cause = Cause(REPRICED, after.source, after.order_id, "", after.occurred_at, tx.now)
+    # There is nothing to review here: a correction takes what is there, and what is missing is debt under
+    # `allow_negative`, otherwise written off.
     if correction.points > 0:
         return credit(wallet, correction.points, cause, after.expires_at)
     return take(wallet, -correction.points, cause, ISSUE, policy).sequence
