@@ -119,6 +119,22 @@ class ClientResponse(ResponseBody):
         return cls.model_validate(client, from_attributes=True)
 
 
+class TokenResponse(ResponseBody):
+    """An access token (RFC 6749 section 5.1); `scope` only where it is narrower than what the client may."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+    scope: str | None = None
+
+
+class TokenRefusal(ResponseBody):
+    """A refusal in the words of RFC 6749 section 5.2."""
+
+    error: str
+    error_description: str
+
+
 class ClientSecretResponse(ResponseBody):
     """`client_secret` is shown this once: only its hash is kept."""
 
@@ -131,9 +147,9 @@ class ClientSecretResponse(ResponseBody):
     dependencies=[public()],
     openapi_extra=FORM,
     responses={
-        200: {"description": "A token (RFC 6749 section 5.1)"},
-        400: {"description": "RFC 6749 section 5.2"},
-        401: {"description": "invalid_client"},
+        200: {"model": TokenResponse, "description": "A token (RFC 6749 section 5.1)"},
+        400: {"model": TokenRefusal, "description": "Refused (RFC 6749 section 5.2)"},
+        401: {"model": TokenRefusal, "description": "Not this client, or not its secret"},
     },
 )
 async def token(request: Request, tx: Tx, keys: Keys) -> Response:
