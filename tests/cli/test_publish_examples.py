@@ -14,8 +14,8 @@ from common.events.contract import Contract
 from common.events.event import Event
 from common.events.purchases import PurchaseRefunded, PurchaseSubmitted
 from common.events.registry import CONTRACTS
-from common.messaging.channel import Delivery
 from common.messaging.envelope import decode
+from common.messaging.frames import Delivery
 from tests.servers import Vhost
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
