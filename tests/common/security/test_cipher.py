@@ -219,6 +219,7 @@ def test_base64url_comes_back_padded_or_not(data: bytes) -> None:
         (f"k1:{OLD},k1:{NEW}", "twice"),
         (f":{OLD}", "1 to 64"),
     ],
+    ids=["empty", "no key", "second", "no base64", "short", "twice", "no name"],  # the keys differ in every process
 )
 def test_wrong_master_keys_are_named_without_telling_them(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says) as caught:
