@@ -40,9 +40,11 @@ def test_an_example_is_read_and_written_as_it_was(contract: type[Contract], data
 
 
 @pytest.mark.parametrize("event_type", TYPES)
-def test_the_full_example_shows_every_field(event_type: str) -> None:
-    full = CONTRACTS[event_type].model_validate(examples(event_type)["full"])
-    assert not list(unset(full, event_type))
+def test_a_full_example_shows_every_field(event_type: str) -> None:
+    """A contract that gained fields gains an example beside the one that was full before: "full, …"."""
+    full = [data for name, data in examples(event_type).items() if name.startswith("full")]
+    missing = [list(unset(CONTRACTS[event_type].model_validate(data), event_type)) for data in full]
+    assert [] in missing, missing
 
 
 def unset(value: Any, at: str) -> Iterator[str]:
@@ -53,7 +55,8 @@ def unset(value: Any, at: str) -> Iterator[str]:
                 yield f"{at}.{name}"
             yield from unset(getattr(value, name), f"{at}.{name}")
     elif isinstance(value, tuple):
-        assert value, f"{at} is empty in the full example"
+        if not value:
+            yield f"{at} is empty"
         for one in value:
             yield from unset(one, at)
 

@@ -2,12 +2,13 @@
 
 import itertools
 from datetime import date
+from typing import Any
 
 import pytest
 
 from analytics.calendar.domain import Calendar, Range
 from analytics.points_usage import handlers
-from common.events import event_of
+from common.events import Event, event_of
 from common.events.points import PointsRepriced
 from common.storage import Database
 from tests.analytics.builders import at, clawed_back, earned, hear, member, value, words
@@ -46,19 +47,35 @@ async def test_a_shortfall_that_is_written_off_is_owed_by_nobody(analytics_datab
     assert (found.total.written_off, found.outstanding_after) == (30, 0)
 
 
-async def test_repricing_is_signed(analytics_database: Database) -> None:
-    repriced = PointsRepriced(
+def repriced(sequence: int, points: int, **more: Any) -> Event[Any]:
+    data = PointsRepriced(
         member_id=member("lin"),
-        sequence=2,
-        points=-20,
-        balance=40,
+        sequence=sequence,
+        points=points,
+        balance=0,
         occurred_at=at("2026-03-01 12:00"),
         order_source="//shop",
         order_id="1",
+        **more,
     )
-    await hear(analytics_database, earned("lin", 1, 60), event_of(repriced, source="//loyalty/points"))
+    return event_of(data, source="//loyalty/points")
+
+
+async def test_repricing_is_signed(analytics_database: Database) -> None:
+    await hear(analytics_database, earned("lin", 1, 60), repriced(2, -20))
     found = await usage(analytics_database)
     assert (found.total.repriced, found.outstanding_after) == (-20, 40)
+
+
+@pytest.mark.parametrize(("policy", "written_off"), [("allow_negative", 0), ("clamp", 50), ("pending_only", 50)])
+async def test_what_a_lowering_could_not_take_goes_by_the_policy(
+    analytics_database: Database, policy: str, written_off: int
+) -> None:
+    lowered = repriced(2, -100, shortfall=50, policy=policy)
+    await hear(analytics_database, earned("lin", 1, 200), lowered)
+    found = await usage(analytics_database)
+    assert (found.total.repriced, found.total.written_off) == (-100, written_off)
+    assert found.outstanding_after == 100 + written_off
 
 
 async def test_wallets_are_apart(analytics_database: Database) -> None:

@@ -52,6 +52,7 @@ async def test_higher_tier_that_is_told_late_credits_the_difference(points_datab
     assert await factors(points_database) == [("a", "gold", 200, 0), ("b", "base", 100, 0)]
     (event,) = await repriced(points_database)
     assert (event.points, event.balance, event.order_source, event.order_id) == (100, 300, SHOP, "a")
+    assert (event.shortfall, event.policy) == (0, "allow_negative")
     (note,) = await rows(points_database, "SELECT * FROM repricings")
     assert (note.previous_tier, note.tier, note.previous_earned, note.earned, note.points) == (
         "base",
@@ -142,6 +143,8 @@ async def test_correction_of_points_already_spent_goes_by_the_policy_and_the_led
         await ledger.save(tx, wallets)
     await happen(points_database, tiers(someone, 2))
     assert await balance(points_database, someone) == after
+    (event,) = await repriced(points_database)
+    assert (event.points, event.shortfall, event.policy) == (-100, 50 + after[0], policy)
     async with points_database.transaction() as tx:
         (finding,) = await checks.look(tx)
     assert (finding.holds, finding.written_off) == (True, 0 if policy == "allow_negative" else 100 - 50 + after[0])

@@ -49,7 +49,10 @@ class PointsClawedBack(PointsMoved):
 
 
 class PointsRepriced(Contract):
-    """A late fact (a tier) changed what a purchase should have earned; `points` is the signed difference."""
+    """A late fact (a tier) changed what a purchase should have earned; `points` is the signed difference.
+
+    `shortfall` is what of a lowering was not there any more: debt, or written off, by policy.
+    """
 
     TYPE: ClassVar[str] = "points.repriced.v1"
 
@@ -63,6 +66,8 @@ class PointsRepriced(Contract):
     order_source: Key
     order_id: Key
     reason: Key = "tier_history"
+    shortfall: Points = 0
+    policy: Key = "allow_negative"
 
     def subject(self) -> str:
         return self.order_id

@@ -15,10 +15,10 @@ router = Router(tags=["points"])
 DEFINITION = (
     "Points of one wallet type by the local day they are about (a purchase's, a return's). earned: credited "
     "for purchases; clawed_back: asked back for returns, whether or not they were still there; repriced: what "
-    "corrections of earlier credits added or (below 0) took; written_off: of clawbacks, what was not there "
-    "and nobody owes; outstanding: members' balances less their debts = earned + repriced - clawed_back + "
-    "written_off since the beginning. A period has figures only when it is over and lies wholly in the range; "
-    "else they are null."
+    "corrections of earlier credits added or (below 0) took; written_off: of what clawbacks and corrections "
+    "were to take, what was not there and nobody owes; outstanding: members' balances less their debts = earned "
+    "+ repriced - clawed_back + written_off since the beginning. A period has figures only when it is over and "
+    "lies wholly in the range; else they are null."
 )
 
 

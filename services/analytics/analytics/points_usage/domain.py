@@ -75,7 +75,7 @@ class PointsPeriod:
 
 
 def written_off(shortfall: int, policy: str) -> int:
-    """What of a clawback's shortfall nobody owes."""
+    """What nobody owes of a shortfall: of points that were to be taken and were not there."""
     return 0 if policy == DEBT_POLICY else shortfall
 
 

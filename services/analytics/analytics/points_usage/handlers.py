@@ -164,7 +164,7 @@ def _repriced(event: Event[PointsRepriced], day: date) -> MovementFact:
         sequence=data.sequence,
         kind="repriced",
         points=data.points,
-        written_off=0,
+        written_off=domain.written_off(data.shortfall, data.policy),
         balance=data.balance,
         debt=data.debt,
         occurred_at=data.occurred_at,

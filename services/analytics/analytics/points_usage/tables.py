@@ -13,7 +13,9 @@ movements = Table(
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False, comment="earned, clawed_back, repriced"),
     Column("points", BigInteger, nullable=False, comment="signed for repriced, else a size"),
-    Column("written_off", BigInteger, nullable=False, comment="of a clawback: what no debt was kept for"),
+    Column(
+        "written_off", BigInteger, nullable=False, comment="of what was to be taken and was not there: what nobody owes"
+    ),
     Column("balance", BigInteger, nullable=False),
     Column("debt", BigInteger, nullable=False),
     instant("occurred_at"),

@@ -135,7 +135,12 @@ def _movements() -> None:
         bigint("sequence"),
         sa.Column("kind", sa.Text, nullable=False, comment="earned, clawed_back, repriced"),
         sa.Column("points", sa.BigInteger, nullable=False, comment="signed for repriced, else a size"),
-        sa.Column("written_off", sa.BigInteger, nullable=False, comment="of a clawback: what no debt was kept for"),
+        sa.Column(
+            "written_off",
+            sa.BigInteger,
+            nullable=False,
+            comment="of what was to be taken and was not there: what nobody owes",
+        ),
         bigint("balance"),
         bigint("debt"),
         instant("occurred_at"),

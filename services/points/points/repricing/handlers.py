@@ -57,24 +57,27 @@ async def _save(
     for correction in corrections:
         if correction.points:
             wallet = wallets.of(correction.after.member_id, correction.after.wallet)
-            sequence = _move(tx, wallet, correction, policy)
-            tx.emit(_told(correction, wallet, sequence), cause=causes[wallet.member_id])
+            sequence, shortfall = _move(tx, wallet, correction, policy)
+            told = _told(correction, wallet, sequence, shortfall, policy)
+            tx.emit(told, cause=causes[wallet.member_id])
     await accruals.change(tx, [correction.after for correction in corrections])
     await accruals.add_repricings(tx, [_note(tx, correction) for correction in corrections])
     await ledger.save(tx, wallets)
 
 
-def _move(tx: Transaction, wallet: Wallet, correction: Correction, policy: str) -> int:
+def _move(tx: Transaction, wallet: Wallet, correction: Correction, policy: str) -> tuple[int, int]:
+    """The first transfer's sequence, and what was not there."""
     after = correction.after
     cause = Cause(REPRICED, after.source, after.order_id, "", after.occurred_at, tx.now)
     # There is nothing to review here: a correction takes what is there, and what is missing is debt under
     # `allow_negative`, otherwise written off.
     if correction.points > 0:
-        return credit(wallet, correction.points, cause, after.expires_at)
-    return take(wallet, -correction.points, cause, ISSUE, policy).sequence
+        return credit(wallet, correction.points, cause, after.expires_at), 0
+    taken = take(wallet, -correction.points, cause, ISSUE, policy)
+    return taken.sequence, taken.shortfall
 
 
-def _told(correction: Correction, wallet: Wallet, sequence: int) -> PointsRepriced:
+def _told(correction: Correction, wallet: Wallet, sequence: int, shortfall: int, policy: str) -> PointsRepriced:
     return PointsRepriced(
         member_id=wallet.member_id,
         wallet=wallet.name,
@@ -86,6 +89,8 @@ def _told(correction: Correction, wallet: Wallet, sequence: int) -> PointsRepric
         order_source=correction.after.source,
         order_id=correction.after.order_id,
         reason=TIER_HISTORY,
+        shortfall=shortfall,
+        policy=policy,
     )
 
 
