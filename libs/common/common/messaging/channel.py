@@ -23,6 +23,7 @@ from common.messaging.frames import Delivery, FrameTap, TappedTransport
 
 CONNECT_TIMEOUT_SECONDS = 10
 PUBLISH_TIMEOUT_SECONDS = 30
+CLOSE_TIMEOUT_SECONDS = 5
 
 
 class UnconfirmedError(Exception):
@@ -93,6 +94,15 @@ class BatchChannel(aiormq.Channel):
             finally:
                 self._all_confirmed = None
             return {tag - first: reason for tag, reason in self._refused.items()}
+
+    def check(self) -> None:
+        """Raise what ended the channel or the broker's side of its consumer; nothing while both live."""
+        if self.is_closed:
+            cause = None if self._closing.cancelled() else self._closing.exception()
+            # aiormq closes with CancelledError what it gave up itself: that must not look like our own cancellation
+            raise cause if isinstance(cause, Exception) else OSError("the channel was closed")
+        if self.cancelled:
+            raise OSError("the broker ended the consumer (was the queue deleted?)")
 
     # -- called by the tap
 
@@ -170,9 +180,17 @@ class BatchConnection:
             )
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        if self._connection is not None:
-            await self._connection.close()
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            if self._connection is not None:
+                async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
+                    await self._connection.close()
+        except TimeoutError:  # the peer is silent: there is nobody to say goodbye to
+            self._transport.abort()
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and not (task and task.cancelling()):
+            # aiormq ends with CancelledError what waited for a silent broker; nobody cancelled us.
+            raise ConnectionResetError("the broker fell silent") from error
 
     async def channel(self, *, confirms: bool = False) -> BatchChannel:
         connection, tap = self._connection, self._transport.tap

@@ -198,11 +198,7 @@ class _Flow:
     async def advance(self, stopping: "asyncio.Future[Any]", closing: "asyncio.Future[None]") -> None:
         """Start a batch if there is one and room for it; else wait until something happens. Raises what it raised."""
         await self._settle()
-        if self._incoming.cancelled:
-            raise OSError("the broker ended the consumer (was the queue deleted?)")
-        if closing.done():
-            closing.result()
-            raise OSError("the channel was closed")
+        self._incoming.check()
         room = len(self._in_flight) < self._consumer._batches_in_flight
         if room and self._incoming.buffer:
             batch = self._consumer.take(self._incoming.buffer)

@@ -73,11 +73,7 @@ class Drainer:
 
     async def _wait(self, channel: BatchChannel, stopping: "asyncio.Task[Literal[True]]") -> None:
         """Until there is a message, or `stopping`. Raises OSError when the broker ended the channel or the consumer."""
-        if channel.cancelled:
-            raise OSError("the broker ended the consumer (was the queue deleted?)")
-        if channel.closing.done():
-            channel.closing.result()
-            raise OSError("the channel was closed")
+        channel.check()
         if channel.buffer:
             return
         channel.arrived.clear()

@@ -194,9 +194,15 @@ class TappedTransport(TransportFactory):
 
     def __init__(self) -> None:
         self.tap: FrameTap | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    def abort(self) -> None:
+        """Drop the connection at once, with what was not sent yet."""
+        if self._writer is not None:
+            self._writer.transport.abort()
 
     async def create(self, url: URL, **kwargs: Any) -> tuple[Any, asyncio.StreamWriter]:
         usual = TLSTransportFactory() if url.scheme == "amqps" else TCPTransportFactory()
         reader, writer = await usual.create(url, limit=READ_BYTES, **kwargs)
-        self.tap = FrameTap(reader)
+        self.tap, self._writer = FrameTap(reader), writer
         return self.tap, writer

@@ -69,6 +69,7 @@ class Relay:
     async def _publish_until(self, stop: asyncio.Event, channel: BatchChannel) -> None:
         poll = POLL_FIRST_SECONDS
         while not stop.is_set():
+            channel.check()  # an idle relay must notice, too, or it would call itself ready
             self._database.committed.clear()
             count = await self.publish_some(channel)
             await self._report()
