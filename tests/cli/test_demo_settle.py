@@ -53,6 +53,8 @@ def watch(workers: dict[str, Worker], queues: dict[str, int]) -> Iterator[Watch]
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.host == "broker":
             return httpx.Response(200, json=[{"name": name, "messages": count} for name, count in queues.items()])
+        if request.url.host not in workers:
+            raise httpx.ConnectError("refused", request=request)
         return httpx.Response(200, content=generate_latest(workers[request.url.host].registry))
 
     found = Watch(STACK, httpx.Client(transport=httpx.MockTransport(answer)))
@@ -93,6 +95,19 @@ def test_quiet_is_when_nothing_waits_and_nobody_works_for_some_looks(watch: Watc
     assert last.waiting == {}
     assert looks[:4] == [{"points.main": 3}, {"points.main": 2}, {"points.main": 1}, {}]
     assert len(looks) >= 8
+
+
+def test_a_worker_that_does_not_answer_is_waited_for(watch: Watch, workers: dict[str, Worker]) -> None:
+    gone, looks = workers.pop("notify"), []
+
+    def show(look: Look) -> None:
+        looks.append(list(look.waiting))
+        if len(looks) == 2:
+            workers["notify"] = gone
+
+    last, _ = settle(watch, limit_seconds=5, show=show)
+    assert looks[0] == looks[1] == ["notify's worker, which does not answer"]
+    assert last.waiting == {}
 
 
 def test_what_never_moves_is_named(watch: Watch, queues: dict[str, int]) -> None:

@@ -45,10 +45,18 @@ class Watch:
         self._http.close()
 
     def look(self) -> Look:
-        """httpx.HTTPError when the broker or a worker does not answer."""
-        waiting, handled = self._queues(), {}
+        """What does not answer, because it is being started again, counts as something to wait for."""
+        handled: dict[str, dict[tuple[str, str], int]] = {}
+        try:
+            waiting = self._queues()
+        except httpx.TransportError:
+            waiting = {"RabbitMQ, which does not answer": 1}
         for service, address in self._stack.services.items():
-            samples = self._metrics(address.metrics_url)
+            try:
+                samples = self._metrics(address.metrics_url)
+            except httpx.TransportError:
+                waiting[f"{service}'s worker, which does not answer"] = 1
+                continue
             if outbox := samples.get(OUTBOX, {}).get((), 0):
                 waiting[f"{service} outbox"] = outbox
             if mails := samples.get(MAILS, {}).get((), 0):
