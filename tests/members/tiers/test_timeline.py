@@ -5,7 +5,17 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from members.tiers.domain import Bought, Returned, Rules, Tier, TierSince, direction, effective, standing, timeline
+from members.tiers.domain import (
+    START,
+    Bought,
+    Returned,
+    TierSince,
+    needed_from,
+    resume_at,
+    standing,
+    timeline,
+)
+from members.tiers.rules import Rules, Tier, direction, effective
 
 TIERS = (
     Tier(key="base", name="普通", rank=0, threshold=0),
@@ -306,3 +316,24 @@ def test_what_is_foreseen_is_what_comes(
     later = timeline(purchases, returns, rules, joined_at=JOINED, now=NOW)
     further = [entry for entry in later if entry.since > day(today)]
     assert seen.coming == (further[0] if further else None)
+
+
+@given(lives(), rule_sets(), days, days, st.sets(st.integers(0, 5)))
+def test_history_taken_up_where_something_new_begins_is_the_whole_history(
+    life: tuple[list[Bought], list[Returned]], rules: tuple[Rules, ...], first: int, later: int, late: set[int]
+) -> None:
+    """Some purchases become known later than others; only what counts since the first of them is looked at again."""
+    purchases, returns = life
+    reviewed_at, now = sorted((day(first), day(later)))
+    known = [purchase for n, purchase in enumerate(purchases) if n not in late]
+    news = [purchase.at for n, purchase in enumerate(purchases) if n in late]
+    if not news:
+        return
+    then = standing(known, returns, rules, joined_at=JOINED, now=reviewed_at)
+    foreseen = then.coming.since if then.coming else now
+    since = resume_at(rules, min(news), foreseen, now)
+    needed = [purchase for purchase in purchases if purchase.at >= needed_from(rules, since)]
+    taken_up = standing(
+        needed, returns, rules, joined_at=JOINED, now=now, before=then.history if since != START else (), since=since
+    )
+    assert taken_up == standing(purchases, returns, rules, joined_at=JOINED, now=now)

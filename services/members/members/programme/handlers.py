@@ -14,7 +14,7 @@ from members.programme import domain, store
 from members.programme.domain import CurrencyInUseError
 from members.purchases import handlers as purchases
 from members.tiers import handlers as tiers
-from members.tiers.domain import Rules, Tier
+from members.tiers.rules import Rules, Tier
 
 TiersApply = Literal["from_now", "always"]
 """Whether new tier rules hold from now on, or as if they had always held."""

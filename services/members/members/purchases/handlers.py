@@ -17,6 +17,7 @@ from members.purchases import store
 from members.purchases.domain import Limits, Same, grouped, refusal
 from members.purchases.store import Key
 from members.tiers import handlers as tiers
+from members.tiers.domain import START
 from members.tiers.handlers import Life
 
 C = TypeVar("C", bound=Contract)
@@ -38,7 +39,7 @@ async def purchases_completed(tx: Transaction, events: Sequence[Event[PurchaseCo
         fresh = {key: same.first for key, same in groups.items() if key in new}
         await store.match_by_purchase(tx, {_order(event): event.data.member_id for event in fresh.values()})
         causes = {event.data.member_id: event for event in fresh.values()}
-        await _review(tx, {member_id: held[member_id] for member_id in causes}, causes)
+        await _review(tx, {id: held[id] for id in causes}, causes, _earliest(fresh.values()))
     return outcomes
 
 
@@ -95,7 +96,7 @@ async def limits_now(tx: Transaction) -> Limits:
 
 async def life_of(tx: Transaction, member_id: UUID) -> Life:
     """Everything the member bought and gave back."""
-    return (await _lives(tx, [member_id])).get(member_id, Life())
+    return (await _lives(tx, {member_id: START})).get(member_id, Life())
 
 
 async def known(tx: Transaction, keys: Sequence[Key]) -> dict[Key, bytes]:
@@ -134,13 +135,29 @@ def _order(event: Event[PurchaseCompleted]) -> Key:
     return (event.source, event.data.order_id)
 
 
-async def _review(tx: Transaction, held: Mapping[UUID, Any], causes: Mapping[UUID, Event[Any]]) -> None:
+def _earliest(events: Iterable[Event[PurchaseCompleted]]) -> dict[UUID, datetime]:
+    """The first instant at which each member's life is new."""
+    first: dict[UUID, datetime] = {}
+    for event in events:
+        at = event.data.occurred_at
+        first[event.data.member_id] = min(at, first.get(event.data.member_id, at))
+    return first
+
+
+async def _review(
+    tx: Transaction,
+    held: Mapping[UUID, Any],
+    causes: Mapping[UUID, Event[Any]],
+    changed_at: Mapping[UUID, datetime] | None = None,
+) -> None:
     if held:
-        await tiers.review(tx, held, await _lives(tx, sorted(held)), causes)
+        planned = await tiers.plan(tx, held, changed_at or {})
+        await tiers.review(tx, planned, await _lives(tx, planned.needed), causes)
 
 
-async def _lives(tx: Transaction, member_ids: Sequence[UUID]) -> dict[UUID, Life]:
-    bought, returned = await store.lives(tx, member_ids)
+async def _lives(tx: Transaction, needed: Mapping[UUID, datetime]) -> dict[UUID, Life]:
+    """What members bought from an instant on, and all they gave back."""
+    bought, returned = await store.lives(tx, needed)
     return {id: Life(bought=bought.get(id, ()), returned=returned.get(id, ())) for id in {*bought, *returned}}
 
 

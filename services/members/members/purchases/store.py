@@ -73,8 +73,9 @@ _OVERLOOKED = """
     WHERE returns.member_id IS NULL ORDER BY returns.source, returns.return_id LIMIT :limit
 """
 _BOUGHT = """
-    SELECT member_id, occurred_at, source, order_id, amount - discount AS goods, tax, delivery
-    FROM purchases WHERE member_id = ANY (CAST(:ids AS uuid[]))
+    SELECT purchases.member_id, occurred_at, source, order_id, amount - discount AS goods, tax, delivery
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:since AS timestamptz[])) AS needed (member_id, since)
+    JOIN purchases ON purchases.member_id = needed.member_id AND purchases.occurred_at >= needed.since
 """
 _RETURNED = """
     SELECT member_id, occurred_at, order_source, order_id, return_id, amount
@@ -194,15 +195,18 @@ async def overlooked(tx: Transaction, *, limit: int) -> list[Key]:
 
 
 async def lives(
-    tx: Transaction, member_ids: Sequence[UUID]
+    tx: Transaction, needed: Mapping[UUID, datetime]
 ) -> tuple[dict[UUID, list[Bought]], dict[UUID, list[Returned]]]:
-    """All purchases and all returns of these members."""
+    """The purchases of these members from an instant on, and all their returns."""
+    ids = sorted(needed)
     bought: dict[UUID, list[Bought]] = {}
-    for member_id, at, source, order_id, goods, tax, delivery in await _tuples(tx, _BOUGHT, member_ids):
+    for member_id, at, source, order_id, goods, tax, delivery in await _tuples(
+        tx, _BOUGHT, {"ids": ids, "since": [needed[id] for id in ids]}
+    ):
         entry = Bought(at=at, source=source, order_id=order_id, goods=goods, tax=tax, delivery=delivery)
         bought.setdefault(member_id, []).append(entry)
     returned: dict[UUID, list[Returned]] = {}
-    for member_id, at, source, order_id, return_id, amount in await _tuples(tx, _RETURNED, member_ids):
+    for member_id, at, source, order_id, return_id, amount in await _tuples(tx, _RETURNED, {"ids": ids}):
         back = Returned(at=at, source=source, order_id=order_id, return_id=return_id, amount=amount)
         returned.setdefault(member_id, []).append(back)
     return bought, returned
@@ -249,8 +253,8 @@ async def counts(tx: Transaction) -> Row[Any]:
     return row
 
 
-async def _tuples(tx: Transaction, sql: str, member_ids: Sequence[UUID]) -> Sequence[tuple[Any, ...]]:
-    return cast("Sequence[tuple[Any, ...]]", await tx.fetch_all(sql, {"ids": list(member_ids)}))
+async def _tuples(tx: Transaction, sql: str, params: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+    return cast("Sequence[tuple[Any, ...]]", await tx.fetch_all(sql, params))
 
 
 async def _hashes(tx: Transaction, sql: str, keys: Sequence[Key]) -> dict[Key, bytes]:

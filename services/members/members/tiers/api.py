@@ -15,7 +15,8 @@ from members.programme.api import Apply
 from members.purchases import handlers as purchases
 from members.registry.domain import MemberNotFoundError
 from members.tiers import handlers
-from members.tiers.domain import Rules, Standing, next_tier
+from members.tiers.domain import Standing
+from members.tiers.rules import Rules, next_tier
 
 router = Router(tags=["tiers"])
 

@@ -10,42 +10,17 @@ The order in which purchases and returns became known does not matter: the same 
   only a return does: from then on the member holds what would have been reached without what was given back.
 """
 
-from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+from members.tiers.rules import Rules, Tier
+
 START = datetime(1, 1, 1, tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tier:
-    """A tier and the qualifying amount (minor units) from which it is held."""
-
-    key: str
-    name: str
-    rank: int
-    threshold: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """How tiers are reached. `tiers` ascend, the first starts at 0; `window` None counts the whole life."""
-
-    tiers: tuple[Tier, ...]
-    window: timedelta | None
-    falls: bool
-    with_tax: bool = False
-    with_delivery: bool = False
-    since: datetime | None = None
-
-    def tier_at(self, amount: int) -> Tier:
-        return self.tiers[bisect_right([tier.threshold for tier in self.tiers[1:]], amount)]
-
-    def tier_named(self, key: str) -> Tier | None:
-        return next((tier for tier in self.tiers if tier.key == key), None)
+JOINED = "joined"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,12 +98,21 @@ def standing(
     *,
     joined_at: datetime,
     now: datetime,
+    before: Sequence[TierSince] = (),
+    since: datetime = START,
 ) -> Standing:
+    """Where somebody with this life stands at `now`.
+
+    Somebody's history `before` may be known to hold up to `since` (see `resume_at`): it is taken over, and of the
+    purchases only those are needed that count at `since` or later (see `needed_from`).
+    """
     counted = _counted(purchases, returns, rules)
+    entries = [TierSince(tier=rules[0].tiers[0].key, since=START, reason=JOINED)]
+    entries += [entry for entry in before if entry.since < since and entry.reason != JOINED]
     if any(item.taken for item in counted) and not all(version.falls for version in rules):
-        entries = _by_epochs(counted, rules)
+        entries = _by_epochs(counted, rules, entries)
     else:
-        entries = _sweep(counted, rules)
+        _sweep(counted, rules, entries, since)
     if len(entries) > 1 and entries[1].since <= joined_at:
         entries.pop(0)
     else:
@@ -143,27 +127,19 @@ def standing(
     )
 
 
-def effective(versions: Iterable[Rules]) -> tuple[Rules, ...]:
-    """Rules in the order they were decided → in the order they hold: a later decision replaces what it overlaps."""
-    held: list[Rules] = []
-    for version in versions:
-        since = version.since
-        held = [earlier for earlier in held if since is not None and (earlier.since is None or earlier.since < since)]
-        held.append(version)
-    if held:
-        held[0] = replace(held[0], since=None)
-    return tuple(held)
+def resume_at(rules: Sequence[Rules], *changed_or_due: datetime) -> datetime:
+    """From when on a history must be worked out anew; START for the whole.
+
+    `changed_or_due`: the times of what is new, of the change that was foreseen, and of the present moment.
+    """
+    simple = len(rules) == 1 and rules[0].falls and rules[0].window is not None
+    return min(changed_or_due) if simple else START
 
 
-def direction(rules: Rules, before: str, after: str) -> str:
-    """ "up", "down" or "none", by the ranks of today's rules; a tier that is no more ranks lowest."""
-    ranks = {tier.key: tier.rank for tier in rules.tiers}
-    left, right = ranks.get(before, -1), ranks.get(after, -1)
-    return "up" if right > left else "down" if right < left else "none"
-
-
-def next_tier(rules: Rules, tier: Tier) -> Tier | None:
-    return next((above for above in rules.tiers if above.threshold > tier.threshold), None)
+def needed_from(rules: Sequence[Rules], since: datetime) -> datetime:
+    """Purchases before this do not count at `since` any more, nor later."""
+    window = rules[0].window
+    return START if since == START or window is None else since - window
 
 
 def _at(rules: Sequence[Rules], instant: datetime) -> Rules:
@@ -204,9 +180,13 @@ def _amount(counted: Sequence[_Counted], rules: Rules, at: datetime) -> int:
     )
 
 
-def _sweep(counted: Sequence[_Counted], rules: Sequence[Rules]) -> list[TierSince]:
-    """Walk through all instants at which the amount changes; the future is walked as if nothing more were bought."""
-    entries = [TierSince(tier=rules[0].tiers[0].key, since=START, reason="joined")]
+def _sweep(
+    counted: Sequence[_Counted], rules: Sequence[Rules], entries: list[TierSince], since: datetime = START
+) -> None:
+    """Walk through all instants from `since` on at which the amount changes, and append to `entries` what they make.
+
+    The future is walked as if nothing more were bought.
+    """
     for place, version in enumerate(rules):
         start = version.since or START
         end = (rules[place + 1].since or START) if place + 1 < len(rules) else END
@@ -214,8 +194,7 @@ def _sweep(counted: Sequence[_Counted], rules: Sequence[Rules]) -> list[TierSinc
         if place:
             moves.append((start, _EXIT, ("", ""), 0, "rules"))
         moves.sort()
-        _walk(moves, version, entries)
-    return entries
+        _walk(moves, version, entries, since)
 
 
 def _moves(item: _Counted, window: timedelta | None, start: datetime, end: datetime) -> list[_Move]:
@@ -225,34 +204,26 @@ def _moves(item: _Counted, window: timedelta | None, start: datetime, end: datet
         return []
     carried = item.at < start
     enters = start if carried else item.at
-    moves = [
-        (
-            enters,
-            _EXIT if carried else _PURCHASE,
-            item.key,
-            item.basis,
-            "rules" if carried else f"purchase {item.key[1]}",
-        )
-    ]
+    place, reason = (_EXIT, "rules") if carried else (_PURCHASE, f"purchase {item.key[1]}")
+    moves = [(enters, place, item.key, item.basis, reason)]
     left = item.basis
     for at, amount, return_id in item.taken:
         at = max(at, enters)
         if at < min(leaves, end):
-            before = carried and at == start
-            moves.append(
-                (at, _EXIT if before else _RETURN, item.key, -amount, "rules" if before else f"return {return_id}")
-            )
+            place, reason = (_EXIT, "rules") if carried and at == start else (_RETURN, f"return {return_id}")
+            moves.append((at, place, item.key, -amount, reason))
             left -= amount
     if leaves < end:
         moves.append((leaves, _EXIT, item.key, -left, "window"))
     return moves
 
 
-def _walk(moves: Sequence[_Move], rules: Rules, entries: list[TierSince]) -> None:
-    """Append to `entries` each change of tier that the sorted moves make."""
+def _walk(moves: Sequence[_Move], rules: Rules, entries: list[TierSince], since: datetime) -> None:
+    """Append to `entries` each change of tier that the sorted moves make; those before `since` are in it already."""
     thresholds = [tier.threshold for tier in rules.tiers[1:]]
     held = rules.tier_named(entries[-1].tier)
-    amount = place = 0
+    place = bisect_left(moves, (since,))
+    amount = sum(move[3] for move in moves[:place])
     while place < len(moves):
         instant, reason, rank = moves[place][0], moves[place][4], bisect_right(thresholds, amount)
         while place < len(moves) and moves[place][0] == instant:
@@ -275,13 +246,14 @@ def _enter(entries: list[TierSince], entry: TierSince) -> None:
         entries.append(entry)
 
 
-def _by_epochs(counted: Sequence[_Counted], rules: Sequence[Rules]) -> list[TierSince]:
+def _by_epochs(counted: Sequence[_Counted], rules: Sequence[Rules], start: list[TierSince]) -> list[TierSince]:
     """Where tiers never fall: after each return, what would have been reached had it never been bought."""
     instants = sorted({at for item in counted for at, _, _ in item.taken})
     entries: list[TierSince] = []
     for since, until in pairwise([START, *instants, END]):
         known = [_without(item, since) for item in counted]
-        walked = _sweep(known, rules)
+        walked = [*start]
+        _sweep(known, rules, walked)
         held = next(entry for entry in reversed(walked) if entry.since <= since)
         if not entries:
             entries.append(held)

@@ -10,7 +10,17 @@ from common.events import Event
 from common.events import members as contracts
 from common.storage import Transaction
 from members.tiers import store
-from members.tiers.domain import Bought, Returned, Rules, Standing, TierSince, direction, effective, standing
+from members.tiers.domain import (
+    START,
+    Bought,
+    Returned,
+    Standing,
+    TierSince,
+    needed_from,
+    resume_at,
+    standing,
+)
+from members.tiers.rules import Rules, direction, effective
 from members.tiers.store import Held
 
 FIRST_TIER = "base"
@@ -23,6 +33,21 @@ class Life:
 
     bought: Sequence[Bought] = ()
     returned: Sequence[Returned] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """Members to be reviewed, the rules, and from when on each one's history is worked out anew."""
+
+    held: Mapping[UUID, Held]
+    rules_revision: int
+    rules: tuple[Rules, ...]
+    since: Mapping[UUID, datetime]
+
+    @property
+    def needed(self) -> dict[UUID, datetime]:
+        """From when on each one's purchases are needed."""
+        return {member_id: needed_from(self.rules, since) for member_id, since in self.since.items()}
 
 
 class NoTierRulesError(Exception):
@@ -55,28 +80,42 @@ async def lock_or_defer(tx: Transaction, member_ids: Iterable[UUID]) -> dict[UUI
     return held
 
 
-async def review(
-    tx: Transaction, held: Mapping[UUID, Held], lives: Mapping[UUID, Life], causes: Mapping[UUID, Event[Any]]
-) -> int:
-    """Work out the standing of these (locked) members anew and tell of changes; returns how many histories changed."""
-    if not held:
-        return 0
+async def plan(tx: Transaction, held: Mapping[UUID, Held], changed_at: Mapping[UUID, datetime]) -> Review:
+    """What is needed to review these (locked) members: for those of whom only purchases from `changed_at` on are new,
+    what counts since then; for the others their whole lives."""
     book = await store.rule_book(tx)
     rules = _effective(book)
+    since = {
+        member_id: resume_at(rules, changed_at[member_id], before.next_review_at or tx.now, tx.now)
+        if member_id in changed_at and before.rules_revision == book.revision
+        else START
+        for member_id, before in held.items()
+    }
+    return Review(held=held, rules_revision=book.revision, rules=rules, since=since)
+
+
+async def review(
+    tx: Transaction, planned: Review, lives: Mapping[UUID, Life], causes: Mapping[UUID, Event[Any]]
+) -> int:
+    """Work out the standings anew and tell of changes; returns how many histories changed."""
+    held, rules = planned.held, planned.rules
     kept, changed = [], 0
     for member_id in sorted(held):
-        before, life = held[member_id], lives.get(member_id, Life())
-        now = standing(life.bought, life.returned, rules, joined_at=before.joined_at, now=tx.now)
+        before, life, since = held[member_id], lives.get(member_id, Life()), planned.since[member_id]
+        known = before.history if since != START else ()
+        now = standing(
+            life.bought, life.returned, rules, joined_at=before.joined_at, now=tx.now, before=known, since=since
+        )
         told = store.written(now.history) == before.written
         revision = before.revision if told else before.revision + 1
         next_review_at = now.coming.since if now.coming else None
-        if not told or (next_review_at, book.revision) != (before.next_review_at, before.rules_revision):
+        if not told or (next_review_at, planned.rules_revision) != (before.next_review_at, before.rules_revision):
             kept.append((member_id, revision, now))
         if not told:
             changed += 1
             tx.emit(_changed(before, now, rules, revision), cause=causes.get(member_id))
     if kept:
-        await store.keep(tx, kept, rules_revision=book.revision)
+        await store.keep(tx, kept, rules_revision=planned.rules_revision)
     return changed
 
 

@@ -9,7 +9,8 @@ from uuid import UUID
 import orjson
 
 from common.storage import Transaction
-from members.tiers.domain import Rules, Standing, Tier, TierSince
+from members.tiers.domain import JOINED, Standing, TierSince
+from members.tiers.rules import Rules, Tier
 
 _FIELDS = "member_id, joined_at, tier, revision, history, rules_revision, next_review_at"
 _JOIN = """
@@ -25,7 +26,8 @@ _KEEP = """
     UPDATE standings SET tier = fresh.tier, since = fresh.since, revision = fresh.revision, history = fresh.history,
         rules_revision = :rules_revision, next_review_at = fresh.next_review_at
     FROM unnest(
-        CAST(:member_ids AS uuid[]), CAST(:tiers AS text[]), CAST(:since AS timestamptz[]), CAST(:revisions AS bigint[]), CAST(:histories AS text[]), CAST(:next_review_at AS timestamptz[])
+        CAST(:member_ids AS uuid[]), CAST(:tiers AS text[]), CAST(:since AS timestamptz[]),
+        CAST(:revisions AS bigint[]), CAST(:histories AS text[]), CAST(:next_review_at AS timestamptz[])
     ) AS fresh (member_id, tier, since, revision, history, next_review_at)
     WHERE standings.member_id = fresh.member_id
 """
@@ -87,7 +89,7 @@ class RuleBook:
 
 
 async def join(tx: Transaction, members: Sequence[tuple[UUID, datetime]], *, tier: str, rules_revision: int) -> None:
-    first = [TierSince(tier=tier, since=joined_at, reason="joined") for _, joined_at in members]
+    first = [TierSince(tier=tier, since=joined_at, reason=JOINED) for _, joined_at in members]
     await tx.execute(
         _JOIN,
         {
