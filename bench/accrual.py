@@ -54,7 +54,7 @@ async def run_once(world: World, way: str, run: str, deaths: Deaths, count: int 
             per_second = await rate(sink.count, total, within_seconds=WITHIN_SECONDS)
             if way == "ours":
                 await deaths.look(world, port)
-    await check(world, run, total)
+    await check(world, way, run, total)
     return per_second
 
 
@@ -71,18 +71,29 @@ async def _limit(world: World, total: int) -> float:
         await connection.close()
 
 
-async def check(world: World, run: str, total: int) -> None:
+async def check(world: World, way: str, run: str, total: int) -> None:
     """A way that is fast because it loses or doubles something is no way."""
-    entries = await world.fetch("points", f"SELECT count(*) FROM transfers WHERE order_id LIKE '{run}-%'")
-    if entries != total:
-        raise AssertionError(f"{run}: {entries} transfers for {total} purchases")
-    wrong = await world.fetch(
-        "points",
-        "SELECT count(*) FROM wallets JOIN (SELECT member_id, sum(points) AS points FROM transfers GROUP BY member_id)"
-        " AS moved USING (member_id) WHERE wallets.balance <> moved.points",
-    )
+    table, each = ("bench_entries", 2) if way == "baseline" else ("transfers", 1)
+    entries = await world.fetch("points", f"SELECT count(*) FROM {table} WHERE order_id LIKE '{run}-%'")
+    if entries != total * each:
+        raise AssertionError(f"{run}: {entries} entries for {total} purchases")
+    wrong = await world.fetch("points", _UNEQUAL[table])
     if wrong:
-        raise AssertionError(f"{run}: {wrong} balances differ from the sum of their transfers")
+        raise AssertionError(f"{run}: {wrong} balances differ from the sum of their entries")
+
+
+_UNEQUAL = {
+    "transfers": """
+        SELECT count(*) FROM wallets
+        JOIN (SELECT member_id, sum(points) AS points FROM transfers GROUP BY member_id) AS moved USING (member_id)
+        WHERE wallets.balance <> moved.points
+    """,
+    "bench_entries": """
+        SELECT count(*) FROM (SELECT sum(balance) AS sum FROM bench_accounts
+            WHERE id IN (SELECT account_id FROM bench_entries)) AS accounts
+        WHERE sum <> (SELECT sum(points) FROM bench_entries)
+    """,
+}
 
 
 async def compare(world: World, rounds: int, deaths: Deaths) -> dict[str, float]:

@@ -1,21 +1,25 @@
 """What most teams would write: FastStream, and one SQLAlchemy ORM session and transaction per message.
 
-A background task sends the outbox: it reads rows, publishes each, awaits its confirmation, deletes the row.
+The ledger is the textbook's: two accounts with a balance each, the member's and the programme's, and two entries for
+a movement. The programme's row is in every transaction, so they queue for it; `per_message` and ours know better. There
+is no hash chain. A background task sends the outbox: it reads rows, publishes each, awaits its confirmation, deletes it.
 """
 
 import asyncio
 import json
 import logging
 import os
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from faststream import FastStream
 from faststream.rabbit import RabbitBroker, RabbitMessage, RabbitQueue
 from pydantic import BaseModel
-from sqlalchemy import make_url, select
+from sqlalchemy import BigInteger, DateTime, ForeignKey, make_url, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
-from sqlalchemy.orm import registry
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
 
 from bench.ways.effect import Known, decide, lot_row, outbox_row
 from common.events import new_id
@@ -23,6 +27,7 @@ from common.events.event import body_hash_of
 from common.events.purchases import PurchaseCompleted
 from common.storage.migrations import metadata_of
 from common.trace_context import child_of
+from points.ledger.domain import GENESIS
 
 PREFETCH = 20
 
@@ -36,9 +41,30 @@ def entity(table: str) -> type[Any]:
     return mapped
 
 
-Inbox, Wallet, Transfer, Lot, AccrualRow, Outbox = (
-    entity(name) for name in ("inbox", "wallets", "transfers", "lots", "accruals", "outbox")
-)
+Inbox, Lot, AccrualRow, Outbox = (entity(name) for name in ("inbox", "lots", "accruals", "outbox"))
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Account(Base):
+    __tablename__ = "bench_accounts"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    balance: Mapped[int] = mapped_column(BigInteger, default=0)
+    entries: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Entry(Base):
+    __tablename__ = "bench_entries"
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    account_id: Mapped[UUID] = mapped_column(ForeignKey("bench_accounts.id"), index=True)
+    points: Mapped[int] = mapped_column(BigInteger)
+    order_id: Mapped[str]
+    occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
+PROGRAMME = UUID(int=0)
 
 
 def new(mapped: type[Any], /, **values: Any) -> Any:
@@ -85,21 +111,25 @@ async def purchase_completed(message: Envelope) -> None:
             await session.flush()
         except IntegrityError:
             return
-        row = (
-            await session.execute(
-                select(Wallet)
-                .where(Wallet.member_id == message.data.member_id, Wallet.wallet == "points")
-                .with_for_update()
-            )
-        ).scalar_one()
+        # Entries are counted from a thousand million, clear of the lots that other ways open.
+        member = await session.get_one(Account, message.data.member_id, with_for_update=True)
         wallet, accrual, event = decide(
-            message.data, message.source, body_hash, Known(row.sequence, row.head, row.balance, row.debt)
+            message.data, message.source, body_hash, Known(member.entries, GENESIS, member.balance, 0)
         )
-        (transfer,) = wallet.transfers
+        programme = await session.get_one(Account, PROGRAMME, with_for_update=True)
+        for account, points in ((member, accrual.earned), (programme, -accrual.earned)):
+            account.balance += points
+            account.entries += 1
+            session.add(
+                Entry(
+                    account_id=account.id,
+                    points=points,
+                    order_id=message.data.order_id,
+                    occurred_at=message.data.occurred_at,
+                )
+            )
         session.add(new(AccrualRow, **accrual._asdict()))
-        session.add(new(Transfer, **transfer._asdict()))
         session.add(new(Lot, **lot_row(wallet)))
-        row.sequence, row.head, row.balance, row.debt = wallet.sequence, wallet.head, wallet.balance, wallet.debt
         session.add(new(Outbox, **outbox_row(event, new_id(), child_of(message.traceparent))))
         await session.commit()
 
@@ -123,6 +153,19 @@ async def send_outbox() -> None:
 
 
 sending: set[asyncio.Task[None]] = set()
+
+
+@app.on_startup
+async def create_accounts() -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(Base.metadata.create_all)
+        await connection.execute(
+            text(
+                "INSERT INTO bench_accounts (id, balance, entries) SELECT member_id, 0, 1000000000 FROM wallets"
+                " UNION ALL SELECT CAST(:programme AS uuid), 0, 0 ON CONFLICT DO NOTHING"
+            ),
+            {"programme": PROGRAMME},
+        )
 
 
 @app.after_startup
