@@ -39,7 +39,8 @@ async def purchases_completed(tx: Transaction, events: Sequence[Event[PurchaseCo
         fresh = {key: same.first for key, same in groups.items() if key in new}
         await store.match_by_purchase(tx, {_order(event): event.data.member_id for event in fresh.values()})
         causes = {event.data.member_id: event for event in fresh.values()}
-        await _review(tx, {id: held[id] for id in causes}, causes, _earliest(fresh.values()))
+        concerned = {id: standing for id, standing in held.items() if id in causes}
+        await _review(tx, concerned, causes, _earliest(fresh.values()))
     return outcomes
 
 

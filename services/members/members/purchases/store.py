@@ -198,7 +198,7 @@ async def lives(
     tx: Transaction, needed: Mapping[UUID, datetime]
 ) -> tuple[dict[UUID, list[Bought]], dict[UUID, list[Returned]]]:
     """The purchases of these members from an instant on, and all their returns."""
-    ids = sorted(needed)
+    ids = list(needed)
     bought: dict[UUID, list[Bought]] = {}
     for member_id, at, source, order_id, goods, tax, delivery in await _tuples(
         tx, _BOUGHT, {"ids": ids, "since": [needed[id] for id in ids]}

@@ -65,7 +65,7 @@ async def joined(tx: Transaction, members: Sequence[tuple[UUID, datetime]]) -> N
 
 async def lock(tx: Transaction, member_ids: Iterable[UUID]) -> dict[UUID, Held]:
     """Standings of those who are members, locked until the commit: nobody else adds purchases of theirs meanwhile."""
-    return await store.lock(tx, sorted(member_ids))
+    return await store.lock(tx, list(member_ids))
 
 
 async def lock_or_defer(tx: Transaction, member_ids: Iterable[UUID]) -> dict[UUID, Held]:
@@ -73,7 +73,7 @@ async def lock_or_defer(tx: Transaction, member_ids: Iterable[UUID]) -> dict[UUI
 
     For those who hold locks already: waiting here could close a circle.
     """
-    wanted = sorted(member_ids)
+    wanted = list(member_ids)
     held = await store.lock(tx, wanted, wait=False)
     if deferred := [member_id for member_id in wanted if member_id not in held]:
         await store.want(tx, deferred)
@@ -100,8 +100,9 @@ async def review(
     """Work out the standings anew and tell of changes; returns how many histories changed."""
     held, rules = planned.held, planned.rules
     kept, changed = [], 0
-    for member_id in sorted(held):
-        before, life, since = held[member_id], lives.get(member_id, Life()), planned.since[member_id]
+    nothing = Life()
+    for member_id, before in held.items():
+        life, since = lives.get(member_id, nothing), planned.since[member_id]
         known = before.history if since != START else ()
         now = standing(
             life.bought, life.returned, rules, joined_at=before.joined_at, now=tx.now, before=known, since=since

@@ -114,7 +114,7 @@ async def read(tx: Transaction, member_ids: Sequence[UUID]) -> dict[UUID, Held]:
 
 
 async def keep(tx: Transaction, standings: Sequence[tuple[UUID, int, Standing]], *, rules_revision: int) -> None:
-    """Write down (member, revision, standing), sorted by member."""
+    """Write down (member, revision, standing) of locked members."""
     await tx.execute(
         _KEEP,
         {
