@@ -120,6 +120,28 @@ async def test_dry_run_sends_nothing(vhost: Vhost, tmp_path: Path) -> None:
     assert not (tmp_path / "buys.csv.published.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--delimiter", ";;"], "--delimiter is one sign"),
+        (["--kind", "gifts"], "--kind is one of purchases, returns"),
+        (["--time-of-day", "noon"], "--time-of-day 'noon'"),
+        (["--time-zone", "Shanghai"], "--time-zone 'Shanghai'"),
+        (["--decimal-mark", "'"], "--decimal-mark is '.' or ','"),
+        (["--encoding", "utf-9"], "there is no encoding 'utf-9'"),
+        (["--source", ""], "--source has 1 to 200 characters"),
+        (["--set", "currency=RMB"], "is not an ISO 4217 currency code"),
+        (["--map", "colour=no"], "there is no field 'colour'"),
+    ],
+)
+def test_wrong_options_are_named_and_nothing_is_sent(tmp_path: Path, options: list[str], words: str) -> None:
+    path = purchases(tmp_path / "buys.csv", 1)
+    given = [str(path), "--source", "//till.test", *MAPPING[:2], *options, "--url", "amqp://127.0.0.1:9/"]
+    done = CliRunner().invoke(app, given, terminal_width=200)
+    assert done.exit_code == 2
+    assert words in done.output.replace("\n", " ")
+
+
 async def test_killed_in_the_middle_it_takes_up_where_it_stopped(vhost: Vhost, tmp_path: Path) -> None:
     count = 12_000
     path, state = purchases(tmp_path / "buys.csv", count), tmp_path / "buys.csv.published.json"

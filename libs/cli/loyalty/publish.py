@@ -63,10 +63,8 @@ def publish_file(
     Exit status: 0 all published, 1 some lines rejected, 2 wrong options or file, 3 stopped before the end.
     """
     try:
-        if not 1 <= len(source) <= LONGEST_ID:
-            raise MappingError(f"--source has 1 to {LONGEST_ID} characters")
-        layout = Layout(encoding=encoding, delimiter=delimiter.replace("\\t", "\t"), header=header)
-        wanted = _plan_options(mapped, fixed, kind)
+        layout = _layout(encoding, delimiter, header=header)
+        wanted = _plan_options(mapped, fixed, kind, source)
         money = _money_format(decimal_mark, minor_units=minor_units)
         times = _time_format(time_format, time_zone, time_of_day)
         found = survey(file, layout)
@@ -87,9 +85,6 @@ def publish_file(
     _introduce(what)
     if dry_run:
         raise typer.Exit(_rehearse(what))
-    if not what.url:
-        err.print("no broker: give the publisher's --url, or RABBITMQ_URL in the environment", style="red")
-        raise typer.Exit(WRONG)
     raise typer.Exit(_publish(what, window, again=again))
 
 
@@ -102,6 +97,9 @@ def _url_of_running_stack() -> str:
 
 
 def _publish(what: Publication, window: int, *, again: bool) -> int:
+    if not what.url:
+        err.print("no broker: give the publisher's --url, or RABBITMQ_URL in the environment", style="red")
+        return WRONG
     key = key_of(what.survey.sha256, what.plan, what.source, where(what.url))
     since = Account(key=key) if again else load(what.state, key)
     if since.finished:
@@ -182,11 +180,20 @@ def _sum_up(what: Publication, tally: Tally, first: str) -> None:
 
 
 def _plan_options(
-    mapped: list[str] | None, fixed: list[str] | None, kind: str
+    mapped: list[str] | None, fixed: list[str] | None, kind: str, source: str
 ) -> tuple[dict[str, str], dict[str, str]]:
+    if not 1 <= len(source) <= LONGEST_ID:
+        raise MappingError(f"--source has 1 to {LONGEST_ID} characters")
     if kind not in FIELDS:
         raise MappingError(f"--kind is one of {', '.join(FIELDS)}, not {kind!r}")
     return pairs(mapped or ()), pairs(fixed or ())
+
+
+def _layout(encoding: str, delimiter: str, *, header: bool) -> Layout:
+    sign = delimiter.replace("\\t", "\t")
+    if len(sign) > 1 or sign in ('"', "\n", "\r"):
+        raise MappingError(f"--delimiter is one sign, not {delimiter!r}")
+    return Layout(encoding=encoding, delimiter=sign, header=header)
 
 
 def _money_format(decimal_mark: str, *, minor_units: bool) -> MoneyFormat:
