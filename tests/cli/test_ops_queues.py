@@ -107,7 +107,7 @@ async def test_tokens_are_had_for_client_credentials_and_renewed() -> None:
             return JSONResponse({"error": "invalid_client", "error_description": "No."}, status_code=401)
         return JSONResponse({"access_token": f"t{len(asked)}", "token_type": "Bearer", "expires_in": 31})
 
-    app = Starlette(routes=[Route("/v1/token", token, methods=["POST"])])
+    app = Starlette(routes=[Route("/v1/oauth/token", token, methods=["POST"])])
 
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(served(app))

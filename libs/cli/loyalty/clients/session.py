@@ -27,7 +27,7 @@ from loyalty.clients.api import Api, ApiError
 from loyalty.stackfile import Stack, StackMissingError, load_stack
 
 SERVICES = ("members", "points", "notify", "analytics")
-TOKEN_PATH = "/v1/token"  # noqa: S105 - an address
+TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address
 STAFF_LOGIN_PATH = "/v1/staff/login"
 RENEW_BEFORE_SECONDS = 30
 TIMEOUT_SECONDS = 30.0

@@ -17,8 +17,8 @@ _CALLER = "loyalty.caller"
 _BEARER = HTTPBearer(
     scheme_name="bearer",
     bearerFormat="JWT",
-    description="An access token: from members' `POST /v1/token` (client credentials) or a staff log-in, or from the "
-    "OIDC issuer the installation names.",
+    description="An access token: from members' `POST /v1/oauth/token` (client credentials) or a staff log-in, or from "
+    "the OIDC issuer the installation names.",
     auto_error=False,
 )
 
