@@ -42,6 +42,7 @@ def purchase(
     channel: str = "web",
     currency: str = "CNY",
     source: str = SHOP,
+    **more: Any,
 ) -> Event[Any]:
     data = PurchaseCompleted(
         order_id=order_id,
@@ -51,6 +52,7 @@ def purchase(
         amount=amount,
         discount=discount,
         channel=channel,
+        **more,
     )
     return event_of(data, source=source)
 

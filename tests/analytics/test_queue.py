@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any
 
 from analytics.consumer import SUBSCRIPTIONS
-from analytics.facts import handlers as facts
 from analytics.proof import handlers as proof
+from analytics.returns import handlers as returns
 from common.events import Event
 from common.events.cloudevent import structured
 from common.messaging.channel import BatchConnection, Message
@@ -63,7 +63,7 @@ async def test_figures_come_out_exact_whatever_the_broker_does(analytics_databas
         stop.set()
         await asyncio.gather(*workers)
     async with analytics_database.transaction() as tx:
-        await facts.match_waiting(tx)
+        await returns.match_waiting(tx)
         assert not any(found.drifted for found in await proof.prove(tx))
     assert await spend_days(analytics_database) == {
         (date(2026, 3, 1), "web"): (PURCHASES, PURCHASES * 10_000, 0, RETURNS, RETURNS * 1_000)

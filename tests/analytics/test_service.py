@@ -18,10 +18,10 @@ def test_every_fact_that_a_service_tells_is_heard() -> None:
 def test_jobs_have_names_of_their_own() -> None:
     assert sorted(job.name for job in SCHEDULE) == [
         "calendar.rebuild",
-        "facts.match_waiting",
         "notices.fold",
         "points_usage.fold",
         "proof.prove",
+        "returns.match_waiting",
         "spend.fold",
     ]
 

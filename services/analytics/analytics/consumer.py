@@ -8,6 +8,7 @@ from analytics.facts import handlers as facts
 from analytics.notices import handlers as notices
 from analytics.people import handlers as people
 from analytics.points_usage import handlers as points_usage
+from analytics.returns import handlers as returns
 from common.events.members import MemberRegistered, MemberTierChanged, MemberUpdated
 from common.events.notices import NoticeFailed, NoticeSent, NoticeSuppressed
 from common.events.points import PointsClawedBack, PointsEarned, PointsRepriced
@@ -18,7 +19,7 @@ from common.messaging import on
 SUBSCRIPTIONS = [
     on(ProgrammeUpdated, calendar.programmes_updated),
     on(PurchaseCompleted, facts.purchases_completed),
-    on(PurchaseRefunded, facts.purchases_refunded),
+    on(PurchaseRefunded, returns.purchases_refunded),
     on(PointsEarned, points_usage.points_earned),
     on(PointsClawedBack, points_usage.points_clawed_back),
     on(PointsRepriced, points_usage.points_repriced),

@@ -5,11 +5,12 @@ from analytics.facts import handlers as facts
 from analytics.notices import handlers as notices
 from analytics.points_usage import handlers as points_usage
 from analytics.proof import handlers as proof
+from analytics.returns import handlers as returns
 from analytics.spend import handlers as spend
 from common.runtime.schedule import Job, daily, every
 from common.storage import Transaction
 
-MOVERS = (facts.move_days, points_usage.move_days, notices.move_days)
+MOVERS = (facts.move_days, returns.move_days, points_usage.move_days, notices.move_days)
 
 
 async def rebuild(tx: Transaction) -> None:
@@ -23,7 +24,7 @@ async def prove(tx: Transaction) -> None:
 
 
 SCHEDULE: list[Job] = [
-    every(seconds=5, run=facts.match_waiting),
+    every(seconds=5, run=returns.match_waiting),
     every(seconds=10, run=spend.fold),
     every(seconds=10, run=points_usage.fold),
     every(seconds=10, run=notices.fold),

@@ -61,6 +61,8 @@ async def test_figures_show_everything_in_one_look(analyst: httpx.AsyncClient, a
         "net": 29_000,
         "returns_waiting": 1,
         "returned_waiting": 70,
+        "returns_refused": 0,
+        "returned_refused": 0,
     }
     assert body["members"] == {"known": 2, "active": 1}
     assert (body["points"]["earned"], body["points"]["outstanding"]) == (180, 140)

@@ -46,12 +46,14 @@ def histories(draw: st.DrawFn) -> list[Event[Any]]:
         )
         if draw(st.integers(0, 9)):
             events.append(bought)
+        left = amount - bought.data.discount
         for place in range(draw(st.integers(0, 2))):
-            events.append(
-                builders.refund(
-                    f"return-{number}-{place}", f"order-{number}", when=draw(instants), amount=draw(st.integers(1, 999))
+            if left:
+                back = draw(st.integers(1, left))
+                left -= back
+                events.append(
+                    builders.refund(f"return-{number}-{place}", f"order-{number}", when=draw(instants), amount=back)
                 )
-            )
     return events
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from analytics.facts import handlers as facts
+from analytics.returns import handlers as returns
 from analytics.spend import handlers as spend
 from common.storage import Database
 from tests.analytics.builders import MARCH, hear_in, purchase, refund, spend_days, value
@@ -53,8 +53,8 @@ async def test_a_return_and_its_purchase_at_the_same_moment_find_each_other(anal
         await hear_in(first, [purchase("1")])
         async with analytics_database.transaction() as second:
             await hear_in(second, [refund("r", "1", when="2026-03-01 13:00")])
-    assert await value(analytics_database, "SELECT count(*) FROM returns WHERE member_id IS NULL") == 1
+    assert await value(analytics_database, "SELECT count(*) FROM returns WHERE state = 'waiting'") == 1
     for _ in range(2):
         async with analytics_database.transaction() as tx:
-            await facts.match_waiting(tx)
+            await returns.match_waiting(tx)
     assert await spend_days(analytics_database) == {(MARCH, "web"): (1, 10_000, 0, 1, 1_000)}

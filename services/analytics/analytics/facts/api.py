@@ -10,6 +10,7 @@ from analytics.notices import handlers as notices
 from analytics.people import handlers as people
 from analytics.points_usage import handlers as points_usage
 from analytics.proof import handlers as proof
+from analytics.returns import handlers as returns
 from analytics.spend import handlers as spend
 from common.http import ResponseBody, Router, allow
 
@@ -17,7 +18,8 @@ router = Router(tags=["figures"])
 
 DEFINITION = (
     "All facts there are. purchases and returns with their amounts (gross before discount; returns whose "
-    "purchase is not known wait and are not in returned); duplicates: events that were known already, "
+    "purchase is not known wait; those that waited and contradicted it, of more than was bought, are refused: "
+    "neither is in returned); duplicates: events that were known already, "
     "ignored, by type; points of wallet `points`: outstanding is members' balances less their debts; "
     "latest_fact_at: when the last fact was recorded."
 )
@@ -32,6 +34,8 @@ class PurchasesBody(ResponseBody):
     net: int
     returns_waiting: int
     returned_waiting: int
+    returns_refused: int
+    returned_refused: int
 
 
 class MembersBody(ResponseBody):
@@ -74,7 +78,8 @@ async def figures(view: Snapshot) -> FiguresBody:
     known = await people.people(tx)
     points, points_at = await points_usage.everything(tx)
     outcomes, noticed_at = await notices.everything(tx)
-    waiting, waiting_amount = await facts.waiting(tx)
+    waiting, waiting_amount = await returns.waiting(tx)
+    refused, refused_amount = await returns.refused(tx)
     heard = [at for at in (spent_at, known.recorded_at, points_at, noticed_at) if at is not None]
     return FiguresBody.model_validate(
         {
@@ -88,6 +93,8 @@ async def figures(view: Snapshot) -> FiguresBody:
                 net=spent.net,
                 returns_waiting=waiting,
                 returned_waiting=waiting_amount,
+                returns_refused=refused,
+                returned_refused=refused_amount,
             ),
             "duplicates": await facts.duplicates(tx),
             "members": MembersBody(known=known.members, active=known.active),

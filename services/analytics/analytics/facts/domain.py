@@ -1,4 +1,4 @@
-"""Facts of purchases and returns: what is kept of each, and what cannot be believed."""
+"""Facts of purchases: what is kept of each, and what of purchases and returns cannot be believed."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -33,36 +33,34 @@ class PurchaseFact:
     member_id: UUID
     occurred_at: datetime
     day: date
+    currency: str
     amount: int
     discount: int
     tax: int
     delivery: int
+    basis: int
     channel: str
     shop: str
     body_hash: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReturnFact:
-    """A return: (`source`, `return_id`) is its identity, (`order_source`, `order_id`) the purchase it undoes."""
-
-    source: str
-    return_id: str
-    order_source: str
-    order_id: str
-    occurred_at: datetime
-    day: date
-    amount: int
-    body_hash: bytes
+def basis_of(amount: int, discount: int, tax: int, delivery: int, *, on_tax: bool, on_delivery: bool) -> int:
+    """What can come back of a purchase: goods net of discount, tax and delivery where the programme earns on them."""
+    return amount - discount + (tax if on_tax else 0) + (delivery if on_delivery else 0)
 
 
 def refusal(*, currency: str, occurred_at: datetime, now: datetime, policy: Policy) -> Refusal | None:
-    """Why a purchase or return is not counted, None when it is."""
+    """Why a purchase is not counted, None when it is."""
     if currency != policy.currency:
         return Refusal(
             reason="currency_mismatch",
             message=f"The amount is in {currency}, the programme counts in {policy.currency}.",
         )
+    return absurdity(occurred_at, now=now, policy=policy)
+
+
+def absurdity(occurred_at: datetime, *, now: datetime, policy: Policy) -> Refusal | None:
+    """Why nobody can mean this time, None when somebody can."""
     if is_absurd(
         occurred_at,
         now=now,

@@ -1,4 +1,4 @@
-"""Purchases and returns become facts, and the days they belong to are counted in the same transaction."""
+"""Purchases become facts, and the days they belong to are counted in the same transaction."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
@@ -6,22 +6,19 @@ from zoneinfo import ZoneInfo
 
 from analytics.calendar.domain import day_of
 from analytics.facts import store
-from analytics.facts.domain import Policy, PurchaseFact, ReturnFact, refusal
+from analytics.facts.domain import PurchaseFact, basis_of, refusal
+from analytics.returns import handlers as returns
+from analytics.returns.domain import Order
 from analytics.spend import handlers as spend
 from analytics.spend.domain import Counted
 from common.events import Contract, Event
 from common.events.programme import ProgrammeSettings
-from common.events.purchases import PurchaseCompleted, PurchaseRefunded
+from common.events.purchases import PurchaseCompleted
 from common.messaging import Outcome, dead, duplicate
 from common.storage import Transaction
 from common.storage.programme import programme
 
 C = TypeVar("C", bound=Contract)
-Money = TypeVar("Money", PurchaseCompleted, PurchaseRefunded)
-
-SWEEP_LIMIT = 1_000
-
-
 K = TypeVar("K", bound=tuple[Any, ...])
 """A natural key: its parts compare, so that all workers write rows in one order."""
 
@@ -33,12 +30,12 @@ async def purchases_completed(tx: Transaction, events: Sequence[Event[PurchaseCo
     zone = ZoneInfo(settings.time_zone)
 
     async def insert(first: Sequence[Event[PurchaseCompleted]]) -> Collection[store.Key]:
-        kept = [_purchase(event, zone) for event in first]
+        kept = [_purchase(event, zone, settings) for event in first]
         new = await store.insert_purchases(tx, kept, zone=settings.time_zone)
         fresh = [fact for fact in kept if (fact.source, fact.order_id) in new]
         if fresh:
-            matched = await store.match_returns(tx, fresh)
-            await spend.count(tx, [*map(_sold, fresh), *matched])
+            came_back = await returns.purchases_came(tx, map(_order, fresh))
+            await spend.count(tx, [*map(_sold, fresh), *came_back])
         return new
 
     return outcomes + await once(
@@ -47,26 +44,6 @@ async def purchases_completed(tx: Transaction, events: Sequence[Event[PurchaseCo
         insert=insert,
         known=lambda keys: store.known_purchases(tx, keys),
         reused="order_id_reused",
-    )
-
-
-async def purchases_refunded(tx: Transaction, events: Sequence[Event[PurchaseRefunded]]) -> Sequence[Outcome]:
-    """Keep each return once. It counts when its purchase is known; else it waits."""
-    settings = await programme(tx)
-    believed, outcomes = _believed(tx, events, settings)
-    zone = ZoneInfo(settings.time_zone)
-
-    async def insert(first: Sequence[Event[PurchaseRefunded]]) -> Collection[store.Key]:
-        new = await store.insert_returns(tx, [_return(event, zone) for event in first], zone=settings.time_zone)
-        await spend.count(tx, [matched for matched in new.values() if matched is not None])
-        return new
-
-    return outcomes + await once(
-        believed,
-        key=lambda event: (event.source, event.data.return_id),
-        insert=insert,
-        known=lambda keys: store.known_returns(tx, keys),
-        reused="return_id_reused",
     )
 
 
@@ -100,22 +77,11 @@ async def once(
     ]
 
 
-async def match_waiting(tx: Transaction) -> None:
-    """Job: a return and its purchase written at the same moment by two workers do not see one another."""
-    await spend.count(tx, await store.sweep_returns(tx, limit=SWEEP_LIMIT))
-
-
 async def move_days(tx: Transaction, *, zone: str, limit: int) -> int:
-    """Take up to `limit` facts of each kind to their day in `zone`; returns how many were moved."""
-    purchases, sold = await store.move_purchases(tx, zone=zone, limit=limit)
-    returns, returned = await store.move_returns(tx, zone=zone, limit=limit)
-    await spend.count(tx, [*sold, *returned], moved=True)
-    return purchases + returns
-
-
-async def waiting(tx: Transaction) -> tuple[int, int]:
-    """How many returns wait for their purchase, and their amount."""
-    return await store.waiting(tx)
+    """Take up to `limit` purchases to their day in `zone`; returns how many were moved."""
+    moved, counted = await store.move_purchases(tx, zone=zone, limit=limit)
+    await spend.count(tx, counted, moved=True)
+    return moved
 
 
 async def duplicates(tx: Transaction) -> dict[str, int]:
@@ -124,14 +90,10 @@ async def duplicates(tx: Transaction) -> dict[str, int]:
 
 
 def _believed(
-    tx: Transaction, events: Sequence[Event[Money]], settings: ProgrammeSettings
-) -> tuple[list[Event[Money]], list[Outcome]]:
-    policy = Policy(
-        currency=settings.currency,
-        latest_future_hours=settings.latest_future_hours,
-        earliest_year=settings.earliest_year,
-    )
-    believed: list[Event[Money]] = []
+    tx: Transaction, events: Sequence[Event[PurchaseCompleted]], settings: ProgrammeSettings
+) -> tuple[list[Event[PurchaseCompleted]], list[Outcome]]:
+    policy = returns.policy_of(settings)
+    believed: list[Event[PurchaseCompleted]] = []
     outcomes: list[Outcome] = []
     for event in events:
         data = event.data
@@ -143,7 +105,7 @@ def _believed(
     return believed, outcomes
 
 
-def _purchase(event: Event[PurchaseCompleted], zone: ZoneInfo) -> PurchaseFact:
+def _purchase(event: Event[PurchaseCompleted], zone: ZoneInfo, settings: ProgrammeSettings) -> PurchaseFact:
     data = event.data
     return PurchaseFact(
         source=event.source,
@@ -151,27 +113,33 @@ def _purchase(event: Event[PurchaseCompleted], zone: ZoneInfo) -> PurchaseFact:
         member_id=data.member_id,
         occurred_at=data.occurred_at,
         day=day_of(data.occurred_at, zone),
+        currency=data.currency,
         amount=data.amount,
         discount=data.discount,
         tax=data.tax,
         delivery=data.delivery,
+        basis=basis_of(
+            data.amount,
+            data.discount,
+            data.tax,
+            data.delivery,
+            on_tax=settings.earn_on_tax,
+            on_delivery=settings.earn_on_delivery,
+        ),
         channel=data.channel,
         shop=data.shop,
         body_hash=event.body_hash,
     )
 
 
-def _return(event: Event[PurchaseRefunded], zone: ZoneInfo) -> ReturnFact:
-    data = event.data
-    return ReturnFact(
-        source=event.source,
-        return_id=data.return_id,
-        order_source=data.order_source or event.source,
-        order_id=data.order_id,
-        occurred_at=data.occurred_at,
-        day=day_of(data.occurred_at, zone),
-        amount=data.amount,
-        body_hash=event.body_hash,
+def _order(fact: PurchaseFact) -> Order:
+    return Order(
+        source=fact.source,
+        order_id=fact.order_id,
+        member_id=fact.member_id,
+        channel=fact.channel,
+        currency=fact.currency,
+        basis=fact.basis,
     )
 
 

@@ -14,7 +14,7 @@ REPAIRS: Mapping[str, str] = {
         WITH wanted AS (
             SELECT day, channel, 1 AS orders, amount AS gross, discount, 0 AS returns, 0 AS returned FROM purchases
             UNION ALL
-            SELECT day, channel, 0, 0, 0, 1, amount FROM returns WHERE member_id IS NOT NULL
+            SELECT day, channel, 0, 0, 0, 1, amount FROM returns WHERE state = 'applied'
             UNION ALL
             SELECT day, channel, -orders, -gross, -discount, -returns, -returned FROM spend_days
         ), differences AS (

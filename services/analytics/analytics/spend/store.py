@@ -69,7 +69,7 @@ _BY_MEMBER = """
         FROM purchases WHERE day BETWEEN :first AND :last GROUP BY member_id
     ), gave_back AS (
         SELECT member_id, count(*) AS returns, sum(amount) AS returned
-        FROM returns WHERE day BETWEEN :first AND :last AND member_id IS NOT NULL GROUP BY member_id
+        FROM returns WHERE day BETWEEN :first AND :last AND state = 'applied' GROUP BY member_id
     ), spent AS (
         SELECT member_id, orders, gross, discount, coalesce(returns, 0) AS returns, coalesce(returned, 0) AS returned,
             gross - discount AS paid, gross - discount - coalesce(returned, 0) AS net
@@ -119,7 +119,7 @@ BREAKDOWN: Mapping[Dimension, str] = {
         UNION ALL
         SELECT p.member_id, p.occurred_at, p.channel, 0, 0, 0, 1, r.amount
         FROM returns r JOIN purchases p ON p.source = r.order_source AND p.order_id = r.order_id
-        WHERE r.day BETWEEN :first AND :last AND r.member_id IS NOT NULL
+        WHERE r.day BETWEEN :first AND :last AND r.state = 'applied'
     )
     SELECT {key} AS key, sum(orders) AS orders, count(DISTINCT f.member_id) FILTER (WHERE orders = 1) AS buyers,
         sum(gross) AS gross, sum(discount) AS discount, sum(returns) AS returns, sum(returned) AS returned

@@ -52,10 +52,17 @@ def _purchases() -> None:
         instant("recorded_at"),
         sa.Column("day", sa.Date, nullable=False),
         text("zone"),
+        text("currency"),
         bigint("amount"),
         bigint("discount"),
         bigint("tax"),
         bigint("delivery"),
+        sa.Column(
+            "basis",
+            sa.BigInteger,
+            nullable=False,
+            comment="what can come back: net goods, tax and delivery by switch",
+        ),
         text("channel"),
         text("shop"),
         sa.Column("body_hash", sa.LargeBinary, nullable=False),
@@ -82,16 +89,27 @@ def _returns() -> None:
         instant("recorded_at"),
         sa.Column("day", sa.Date, nullable=False),
         text("zone"),
+        text("currency"),
         bigint("amount"),
+        text("state"),
+        sa.Column("reason", sa.Text, nullable=False, comment="why it was refused"),
         sa.Column("body_hash", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("source", "return_id", name="pk_returns"),
         sa.CheckConstraint("amount > 0", name="ck_returns_amount"),
+        sa.CheckConstraint("state IN ('waiting', 'applied', 'refused')", name="ck_returns_state"),
         sa.CheckConstraint("(member_id IS NULL) = (channel IS NULL)", name="ck_returns_matched"),
+        sa.CheckConstraint("(member_id IS NULL) = (state = 'waiting')", name="ck_returns_waiting"),
     )
+    order = ["order_source", "order_id"]
+    op.create_index("ix_returns_order", "returns", order)
+    op.create_index("ix_returns_waiting", "returns", order, postgresql_where=sa.text("state = 'waiting'"))
     op.create_index(
-        "ix_returns_waiting", "returns", ["order_source", "order_id"], postgresql_where=sa.text("member_id IS NULL")
+        "ix_returns_member_day",
+        "returns",
+        ["member_id", "day"],
+        postgresql_include=["amount"],
+        postgresql_where=sa.text("state = 'applied'"),
     )
-    op.create_index("ix_returns_member_day", "returns", ["member_id", "day"], postgresql_include=["amount"])
     op.create_index("ix_returns_day", "returns", ["day"], postgresql_using="brin")
 
 
