@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asyncpg.exceptions import PostgresError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from common.events.contract import Contract
@@ -88,9 +88,16 @@ class Batches:
         if items:
             await self._take_effect(items, result)
         if repeated:
+            await self._count(repeated)
+        return result
+
+    async def _count(self, repeated: Mapping[inbox.Key, int]) -> None:
+        """Count the duplicates within a batch. The effects are committed: no failure to count may keep the messages."""
+        try:
             async with self._database.transaction() as tx:
                 await inbox.count_duplicates(tx, repeated)
-        return result
+        except (SQLAlchemyError, PostgresError, OSError) as error:
+            log.warning("duplicates were not counted", count=sum(repeated.values()), error=_first_line(error))
 
     def _decode(self, deliveries: Sequence[Delivery], result: Result) -> list[_Item]:
         """One item per event; the same event twice in the batch is a duplicate, or dead with another body."""
@@ -170,6 +177,8 @@ class Batches:
                     return await self._once(items)
             except (DBAPIError, PoolTimeoutError, PostgresError, OSError) as error:
                 if limit.expired():
+                    if not await self._database_answers():
+                        raise DatabaseDownError("the database is silent") from error
                     raise
                 reason = AGAIN.get(_sqlstate(error))
                 if reason is None:
@@ -181,6 +190,13 @@ class Batches:
                     raise
                 await asyncio.sleep(random.uniform(0.01, 0.05) * 2**attempt)
         raise AssertionError("unreachable")
+
+    async def _database_answers(self) -> bool:
+        try:
+            await self._database.ping()
+        except Exception:  # whatever keeps it from answering
+            return False
+        return True
 
     async def _once(self, items: list[_Item]) -> Result:
         result = Result()

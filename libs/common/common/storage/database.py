@@ -64,8 +64,8 @@ class Database:
             self.committed.set()
 
     async def ping(self) -> None:
-        """Raise when the database does not answer."""
-        async with self.engine.connect() as connection:
+        """Raise when the database does not answer (TimeoutError when it is silent)."""
+        async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS), self.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
 
     async def close(self) -> None:
