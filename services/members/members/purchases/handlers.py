@@ -22,7 +22,7 @@ from members.tiers.handlers import Life
 
 C = TypeVar("C", bound=Contract)
 
-REVIEW_LIMIT = 2_000
+REVIEW_LIMIT = 5_000
 """Members reviewed by one run of the job."""
 
 
