@@ -1,6 +1,7 @@
 """Fixtures for every test: servers, databases, virtual hosts, tokens. Where the servers come from: servers.py."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -24,6 +25,8 @@ AUDIENCE = "loyalty"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Logs are lines as in production, only errors. Under xdist the servers are started once, before the workers."""
+    for size in ("COLUMNS", "LINES"):  # of whose terminal ever: tables are as wide as each test says
+        os.environ.pop(size, None)
     logs.configure("tests", level="error", out=cast(BinaryIO, sys.stderr.buffer))
     if not hasattr(config, "workerinput") and getattr(config.option, "numprocesses", None):
         shared = servers_module.start()
