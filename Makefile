@@ -7,7 +7,7 @@ SETUP := .venv/.set-up
 ROOMS := common contracts members points notify analytics system faults deploy cli
 # Two processes share the servers of one test session; more gain little, for the servers need cores too.
 WORKERS ?= 2
-TEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope
+TEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope --durations 10 --durations-min 5
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up down status demo test check lint bench faults trace clean lock $(ROOMS:%=test-%)
