@@ -34,6 +34,7 @@ async def test_figures_count_what_is_there(
         "purchases": 3,
         "returns": 2,
         "returns_waiting": 1,
+        "returns_refused": 0,
         "duplicates": 0,
         "dead_letters": 0,
         "tiers_now": {"base": 1, "gold": 1},

@@ -240,10 +240,12 @@ async def test_final_standing_does_not_depend_on_the_order_of_arrival(
         facts = [
             bought(member, f"{tag}/{n}", amount, DAY + timedelta(days=d)) for n, (d, amount) in enumerate(bought_on)
         ]
-        facts += [
-            returned(f"{tag}/{order % len(bought_on)}", f"{tag}/{n}", amount, DAY + timedelta(days=d))
-            for n, (order, d, amount) in enumerate(given_back)
-        ]
+        left = [amount for _, amount in bought_on]
+        for n, (place, d, wanted) in enumerate(given_back):
+            order = place % len(left)
+            if amount := min(wanted, left[order]):
+                left[order] -= amount
+                facts.append(returned(f"{tag}/{order}", f"{tag}/{n}", amount, DAY + timedelta(days=d)))
         if number:
             chance.shuffle(facts)
         while facts:

@@ -16,6 +16,7 @@ class FiguresResponse(ResponseBody):
     purchases: int
     returns: int
     returns_waiting: int
+    returns_refused: int
     duplicates: int
     dead_letters: int
     tiers_now: dict[str, int]
@@ -32,6 +33,7 @@ async def figures(tx: Tx) -> FiguresResponse:
         purchases=bought.purchases,
         returns=bought.returns,
         returns_waiting=bought.waiting,
+        returns_refused=bought.refused,
         duplicates=duplicates,
         dead_letters=dead,
         tiers_now=now,

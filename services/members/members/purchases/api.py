@@ -11,19 +11,22 @@ from common.http import Page, Paging, ResponseBody, Router, Tx, allow, page, pag
 from common.http.fields import Key
 from members.purchases import handlers
 from members.purchases.domain import PurchaseNotFoundError
+from members.returns.domain import APPLIED
 from members.tiers import handlers as tiers
 
 router = Router(tags=["purchases"])
 
 
 class ReturnResponse(ResponseBody):
-    """What was given back for goods of the purchase, minor units."""
+    """What was given back for goods of the purchase, minor units. A `refused` one has no effect; `refusal` says why."""
 
     source: str
     return_id: str
     occurred_at: datetime
     recorded_at: datetime
     amount: int
+    state: str
+    refusal: str
     reason: str
     trace_id: str
 
@@ -100,10 +103,10 @@ def _answer(
     row: Any, back: Mapping[tuple[str, str], Sequence[Any]], reached: Mapping[tuple[UUID, datetime, str], TierEffect]
 ) -> PurchaseResponse:
     returns = [ReturnResponse.model_validate(entry, from_attributes=True) for entry in back.get(row[:2], ())]
-    goods = row.amount - row.discount
+    goods, applied = row.amount - row.discount, [entry for entry in returns if entry.state == APPLIED]
     return PurchaseResponse(
         **row._mapping,
-        net=max(0, goods - sum(entry.amount for entry in returns)),
+        net=max(0, goods - sum(entry.amount for entry in applied)),
         returns=returns,
         tier_effect=reached.get((row.member_id, row.occurred_at, f"purchase {row.order_id}")),
     )

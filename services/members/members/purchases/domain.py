@@ -8,14 +8,18 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
+CURRENCY_MISMATCH = "currency_mismatch"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the programme takes."""
+    """What the programme takes, and what of it counts as goods."""
 
     currency: str
     latest_future_hours: int
     earliest_year: int
+    earn_on_tax: bool
+    earn_on_delivery: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +33,12 @@ class Refusal:
 def refusal(currency: str, occurred_at: datetime, limits: Limits, now: datetime) -> Refusal | None:
     """Why something with this currency and time will never be taken; None when nothing speaks against it."""
     if currency != limits.currency:
-        return Refusal(
-            reason="currency_mismatch", message=f"The programme counts in {limits.currency}, not {currency}."
-        )
+        return Refusal(reason=CURRENCY_MISMATCH, message=f"The programme counts in {limits.currency}, not {currency}.")
+    return absurdity(occurred_at, limits, now)
+
+
+def absurdity(occurred_at: datetime, limits: Limits, now: datetime) -> Refusal | None:
+    """Why nobody can mean this time; None when somebody can."""
     if occurred_at > now + timedelta(hours=limits.latest_future_hours):
         ahead = f"{occurred_at.isoformat()} is more than {limits.latest_future_hours} hours ahead."
         return Refusal(reason="absurd_time", message=ahead)
@@ -40,6 +47,11 @@ def refusal(currency: str, occurred_at: datetime, limits: Limits, now: datetime)
             reason="absurd_time", message=f"{occurred_at.isoformat()} is before the year {limits.earliest_year}."
         )
     return None
+
+
+def basis_of(amount: int, discount: int, tax: int, delivery: int, *, on_tax: bool, on_delivery: bool) -> int:
+    """What can come back of a purchase: goods net of discount, tax and delivery where the programme earns on them."""
+    return amount - discount + (tax if on_tax else 0) + (delivery if on_delivery else 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

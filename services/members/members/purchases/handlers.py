@@ -1,6 +1,6 @@
 """Record purchases and returns, each once, and review the tiers of those concerned."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,8 +14,10 @@ from common.messaging import Outcome, dead, duplicate, retry
 from common.storage import Transaction
 from common.storage.programme import programme
 from members.purchases import store
-from members.purchases.domain import Limits, Same, grouped, refusal
+from members.purchases.domain import Limits, Same, basis_of, grouped, refusal
 from members.purchases.store import Key
+from members.returns import handlers as returns
+from members.returns.domain import Order
 from members.tiers import handlers as tiers
 from members.tiers.domain import START
 from members.tiers.handlers import Life
@@ -28,16 +30,19 @@ REVIEW_LIMIT = 5_000
 
 async def purchases_completed(tx: Transaction, events: Sequence[Event[PurchaseCompleted]]) -> Sequence[Outcome]:
     """Record each purchase once; who crosses a threshold changes tier in the same transaction."""
-    outcomes, taken = await sift(tx, events)
+    limits = await limits_now(tx)
+    outcomes, taken = sift(events, limits, tx.now)
     held = await tiers.lock(tx, {event.data.member_id for event in taken})
     unknown = [event for event in taken if event.data.member_id not in held]
     outcomes += [retry(event, "unknown_member", f"No member {event.data.member_id} (yet).") for event in unknown]
     groups = grouped([(_order(event), event) for event in taken if event.data.member_id in held])
-    new = await store.record_purchases(tx, [same.first for same in groups.values()]) if groups else set()
-    outcomes += await _repeated(tx, groups, new, store.purchase_hashes, "order_id_reused")
+    orders = {key: _order_of(same.first, limits) for key, same in groups.items()}
+    first = {key: (same.first, orders[key].basis) for key, same in groups.items()}
+    new = await store.record_purchases(tx, first) if first else set()
+    outcomes += await _repeated(tx, groups, new)
     if new:
         fresh = {key: same.first for key, same in groups.items() if key in new}
-        await store.match_by_purchase(tx, {_order(event): event.data.member_id for event in fresh.values()})
+        await returns.purchases_came(tx, [orders[key] for key in fresh])
         causes = {event.data.member_id: event for event in fresh.values()}
         concerned = {id: standing for id, standing in held.items() if id in causes}
         await _review(tx, concerned, causes, _earliest(fresh.values()))
@@ -46,13 +51,8 @@ async def purchases_completed(tx: Transaction, events: Sequence[Event[PurchaseCo
 
 async def purchases_refunded(tx: Transaction, events: Sequence[Event[PurchaseRefunded]]) -> Sequence[Outcome]:
     """Record each return once; it waits when its purchase is not known yet."""
-    outcomes, taken = await sift(tx, events)
-    groups = grouped([((event.source, event.data.return_id), event) for event in taken])
-    new = await store.record_returns(tx, [same.first for same in groups.values()]) if groups else set()
-    outcomes += await _repeated(tx, groups, new, store.return_hashes, "return_id_reused")
-    matched = await store.match_by_return(tx, sorted(new)) if new else {}
-    if matched:
-        causes = {member_id: groups[key].first for key, member_id in matched.items()}
+    outcomes, causes = await returns.record(tx, events, await limits_now(tx))
+    if causes:
         await _review(tx, await tiers.lock_or_defer(tx, set(causes)), causes)
     return outcomes
 
@@ -65,20 +65,17 @@ async def reviewed(tx: Transaction) -> None:
 
 async def returns_matched(tx: Transaction) -> None:
     """Timed job: a return and its purchase that were committed in the same moment did not see each other."""
-    keys = await store.overlooked(tx, limit=REVIEW_LIMIT)
-    if keys:
-        members = set((await store.match_by_return(tx, keys)).values())
-        await _review(tx, await tiers.lock(tx, members), {})
+    if members := await returns.match(tx, limit=REVIEW_LIMIT):
+        await _review(tx, await tiers.lock_or_defer(tx, members), {})
 
 
-async def sift(tx: Transaction, events: Sequence[Event[C]]) -> tuple[list[Outcome], list[Event[C]]]:
+def sift(events: Sequence[Event[C]], limits: Limits, now: datetime) -> tuple[list[Outcome], list[Event[C]]]:
     """What will never be taken, with the reason, and the rest. For events with `currency` and `occurred_at`."""
-    limits = await limits_now(tx)
     outcomes: list[Outcome] = []
     taken: list[Event[C]] = []
     for event in events:
         data: Any = event.data
-        refused = refusal(data.currency, data.occurred_at, limits, tx.now)
+        refused = refusal(data.currency, data.occurred_at, limits, now)
         if refused is None:
             taken.append(event)
         else:
@@ -92,6 +89,8 @@ async def limits_now(tx: Transaction) -> Limits:
         currency=settings.currency,
         latest_future_hours=settings.latest_future_hours,
         earliest_year=settings.earliest_year,
+        earn_on_tax=settings.earn_on_tax,
+        earn_on_delivery=settings.earn_on_delivery,
     )
 
 
@@ -106,7 +105,8 @@ async def known(tx: Transaction, keys: Sequence[Key]) -> dict[Key, bytes]:
 
 
 async def known_returns(tx: Transaction, keys: Sequence[Key]) -> dict[Key, bytes]:
-    return await store.return_hashes(tx, keys)
+    """The body hashes of returns that are recorded."""
+    return await returns.known(tx, keys)
 
 
 async def any_recorded(tx: Transaction) -> bool:
@@ -114,7 +114,7 @@ async def any_recorded(tx: Transaction) -> bool:
 
 
 async def counts(tx: Transaction) -> Row[Any]:
-    """`purchases`, `returns`, `waiting`."""
+    """`purchases`, `returns`, `waiting`, `refused`."""
     return await store.counts(tx)
 
 
@@ -129,11 +129,30 @@ async def find(tx: Transaction, source: str, order_id: str) -> Row[Any] | None:
 
 
 async def returns_of(tx: Transaction, rows: Sequence[Row[Any]]) -> dict[Key, list[Row[Any]]]:
-    return await store.returns_of(tx, [(row.source, row.order_id) for row in rows]) if rows else {}
+    """The returns of these purchases, refused ones too."""
+    return await returns.of_orders(tx, [(row.source, row.order_id) for row in rows])
 
 
 def _order(event: Event[PurchaseCompleted]) -> Key:
     return (event.source, event.data.order_id)
+
+
+def _order_of(event: Event[PurchaseCompleted], limits: Limits) -> Order:
+    data = event.data
+    return Order(
+        source=event.source,
+        order_id=data.order_id,
+        member_id=data.member_id,
+        currency=data.currency,
+        basis=basis_of(
+            data.amount,
+            data.discount,
+            data.tax,
+            data.delivery,
+            on_tax=limits.earn_on_tax,
+            on_delivery=limits.earn_on_delivery,
+        ),
+    )
 
 
 def _earliest(events: Iterable[Event[PurchaseCompleted]]) -> dict[UUID, datetime]:
@@ -158,26 +177,23 @@ async def _review(
 
 async def _lives(tx: Transaction, needed: Mapping[UUID, datetime]) -> dict[UUID, Life]:
     """What members bought from an instant on, and all they gave back."""
-    bought, returned = await store.lives(tx, needed)
+    bought, returned = await store.bought(tx, needed), await returns.of_members(tx, list(needed))
     return {id: Life(bought=bought.get(id, ()), returned=returned.get(id, ())) for id in {*bought, *returned}}
 
 
 async def _repeated(
-    tx: Transaction,
-    groups: Mapping[Key, Same[Event[C]]],
-    new: set[Key],
-    stored: Callable[[Transaction, Sequence[Key]], Any],
-    reason: str,
+    tx: Transaction, groups: Mapping[Key, Same[Event[PurchaseCompleted]]], new: set[Key]
 ) -> list[Outcome]:
     """Outcomes of those whose key was seen before, in this batch or earlier: the same again, or another body."""
-    before: dict[Key, bytes] = await stored(tx, [key for key in groups if key not in new])
+    before = await store.purchase_hashes(tx, [key for key in groups if key not in new])
     outcomes = []
     for key, same in groups.items():
-        again: Iterable[Event[C]] = same.others if key in new else (same.first, *same.others)
+        again = same.others if key in new else (same.first, *same.others)
         first_hash = same.first.body_hash if key in new else before[key]
         for event in again:
             if event.body_hash == first_hash:
                 outcomes.append(duplicate(event))
             else:
-                outcomes.append(dead(event, reason, f"{key[1]!r} of {key[0]} came before with another body."))
+                message = f"{key[1]!r} of {key[0]} came before with another body."
+                outcomes.append(dead(event, "order_id_reused", message))
     return outcomes

@@ -1,6 +1,6 @@
-"""What members bought and gave back, as the shops told it."""
+"""What members bought, as the shops told it."""
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text, Uuid, text
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from common.storage.tables import instant
@@ -19,6 +19,7 @@ purchases = Table(
     Column("discount", BigInteger, nullable=False),
     Column("tax", BigInteger, nullable=False),
     Column("delivery", BigInteger, nullable=False),
+    Column("basis", BigInteger, nullable=False, comment="what can come back: net goods, tax and delivery by switch"),
     Column("channel", Text, nullable=False),
     Column("shop", Text, nullable=False),
     Column("lines", JSONB, nullable=False),
@@ -26,27 +27,4 @@ purchases = Table(
     Column("event_id", Text, nullable=False),
     Column("trace_id", String(32), nullable=False),
     Index(None, "member_id", "occurred_at"),
-)
-
-returns = Table(
-    "returns",
-    metadata,
-    Column("source", Text, primary_key=True),
-    Column("return_id", Text, primary_key=True),
-    Column("order_source", Text, nullable=False),
-    Column("order_id", Text, nullable=False),
-    Column("member_id", Uuid, nullable=True, comment="null: waits for its purchase"),
-    instant("occurred_at"),
-    instant("recorded_at"),
-    instant("matched_at", nullable=True),
-    Column("currency", String(3), nullable=False),
-    Column("amount", BigInteger, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("lines", JSONB, nullable=False),
-    Column("body_hash", LargeBinary, nullable=False),
-    Column("event_id", Text, nullable=False),
-    Column("trace_id", String(32), nullable=False),
-    Index(None, "order_source", "order_id"),
-    Index("ix_returns_member_id", "member_id", "occurred_at", postgresql_where=text("member_id IS NOT NULL")),
-    Index("ix_returns_waiting", "recorded_at", postgresql_where=text("member_id IS NULL")),
 )

@@ -40,7 +40,7 @@ class Answer:
 async def purchases_submitted(tx: Transaction, events: Sequence[Submitted]) -> Sequence[Outcome]:
     """Publish each as `purchase.completed.v1` of the shop that sent it, as soon as the customer is a member."""
     recognition = keyring.current().recognition
-    outcomes, taken = await purchases.sift(tx, events)
+    outcomes, taken = purchases.sift(events, await purchases.limits_now(tx), tx.now)
     groups = grouped([((event.source, event.data.order_id), event) for event in taken])
     before = await store.resolved(tx, sorted(groups))
     fresh: dict[Key, tuple[Submitted, Identity]] = {}

@@ -107,6 +107,7 @@ PURCHASES = (
         discount bigint NOT NULL CONSTRAINT ck_purchases_discount CHECK (discount BETWEEN 0 AND amount),
         tax bigint NOT NULL,
         delivery bigint NOT NULL,
+        basis bigint NOT NULL,
         channel text NOT NULL,
         shop text NOT NULL,
         lines jsonb NOT NULL,
@@ -117,6 +118,7 @@ PURCHASES = (
     )
     """,
     "COMMENT ON COLUMN purchases.amount IS 'goods before discount, minor units'",
+    "COMMENT ON COLUMN purchases.basis IS 'what can come back: net goods, tax and delivery by switch'",
     "CREATE INDEX ix_purchases_member_id_occurred_at ON purchases (member_id, occurred_at)",
     """
     CREATE TABLE returns (
@@ -127,21 +129,26 @@ PURCHASES = (
         member_id uuid,
         occurred_at timestamptz NOT NULL,
         recorded_at timestamptz NOT NULL,
-        matched_at timestamptz,
+        settled_at timestamptz,
         currency varchar(3) NOT NULL,
         amount bigint NOT NULL CONSTRAINT ck_returns_amount CHECK (amount > 0),
+        state text NOT NULL CONSTRAINT ck_returns_state CHECK (state IN ('waiting', 'applied', 'refused')),
+        refusal text NOT NULL,
         reason text NOT NULL,
         lines jsonb NOT NULL,
         body_hash bytea NOT NULL,
         event_id text NOT NULL,
         trace_id varchar(32) NOT NULL,
-        CONSTRAINT pk_returns PRIMARY KEY (source, return_id)
+        CONSTRAINT pk_returns PRIMARY KEY (source, return_id),
+        CONSTRAINT ck_returns_waiting CHECK ((member_id IS NULL) = (state = 'waiting'))
     )
     """,
-    "COMMENT ON COLUMN returns.member_id IS 'null: waits for its purchase'",
+    "COMMENT ON COLUMN returns.member_id IS 'known once its purchase is'",
+    "COMMENT ON COLUMN returns.refusal IS 'why it was refused'",
+    "COMMENT ON COLUMN returns.reason IS 'why it was given back'",
     "CREATE INDEX ix_returns_order_source_order_id ON returns (order_source, order_id)",
-    "CREATE INDEX ix_returns_member_id ON returns (member_id, occurred_at) WHERE member_id IS NOT NULL",
-    "CREATE INDEX ix_returns_waiting ON returns (recorded_at) WHERE member_id IS NULL",
+    "CREATE INDEX ix_returns_member_id ON returns (member_id, occurred_at) WHERE state = 'applied'",
+    "CREATE INDEX ix_returns_waiting ON returns (order_source, order_id) WHERE state = 'waiting'",
     """
     CREATE TABLE submissions (
         kind text,
