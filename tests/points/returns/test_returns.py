@@ -1,5 +1,6 @@
 """Returns through the handler on a real database."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
@@ -17,6 +18,7 @@ from tests.points.world import (
     SHOP,
     balance,
     day,
+    deliver,
     happen,
     member,
     programme,
@@ -146,6 +148,33 @@ async def test_waiting_return_of_more_than_was_bought_is_refused_with_the_reason
     assert (state, points) == ("refused", 0)
     assert reason.startswith("returned_more_than_bought")
     assert await balance(points_database, someone) == (40, 0)
+
+
+async def test_of_two_returns_at_the_same_moment_only_one_fits(points_database: Database) -> None:
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00))
+    async with points_database.transaction() as first:
+        assert await deliver(first, [refund("a", "r1", 60_00)]) == []
+        second = asyncio.create_task(happen(points_database, refund("a", "r2", 60_00)))
+        await asyncio.sleep(0.2)
+        assert not second.done(), "it takes its turn on the member"
+    assert words(await second) == [("dead", "returned_more_than_bought")]
+    assert await balance(points_database, someone) == (40, 0)
+
+
+async def test_goods_of_a_return_in_review_have_come_back_too(points_database: Database) -> None:
+    """members and analytics, which know nothing of the review, have counted them."""
+    someone = await member(points_database)
+    await happen(points_database, programme(negative_policy="within_balance"))
+    await happen(points_database, purchase(someone, "a", 90_00))
+    await spend(points_database, someone, 60)
+    assert await happen(points_database, refund("a", "r1", 60_00)) == []
+    assert (await state_of(points_database, "r1"))[0] == "review"
+    (outcome,) = await happen(points_database, refund("a", "r2", 30_01))
+    assert outcome.message == "3001 returned of order a, but its basis was 9000 and 6000 of it had come back before"
+    assert await happen(points_database, refund("a", "r3", 30_00)) == []
+    assert (await state_of(points_database, "r3"))[0] == "applied"
+    assert await balance(points_database, someone) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -53,19 +53,23 @@ class Refusal:
     message: str
 
 
-def refusal(accrual: Accrual, returned: Return) -> Refusal | None:
-    """Whether the return contradicts its purchase, by what is known now."""
+def refusal(accrual: Accrual, returned: Return, in_review: int) -> Refusal | None:
+    """Whether the return contradicts its purchase, by what is known now.
+
+    `in_review` are the amounts of its returns in review: their points were not taken, but the goods did come back.
+    """
     if returned.currency != accrual.currency:
         return Refusal(
             reason=CURRENCY_MISMATCH,
             message=f"the return is in {returned.currency}, order {accrual.order_id} was in {accrual.currency}",
         )
-    if accrual.returned + returned.amount > accrual.basis:
+    before = accrual.returned + in_review
+    if before + returned.amount > accrual.basis:
         return Refusal(
             reason=MORE_THAN_BOUGHT,
             message=(
                 f"{returned.amount} returned of order {accrual.order_id}, "
-                f"but its basis was {accrual.basis} and {accrual.returned} of it had come back before"
+                f"but its basis was {accrual.basis} and {before} of it had come back before"
             ),
         )
     return None
@@ -80,13 +84,15 @@ class Settled:
     taken: Taken | None
 
 
-def settle(returned: Return, accrual: Accrual, wallet: Wallet, policy: str, now: datetime) -> Settled:
+def settle(
+    returned: Return, accrual: Accrual, wallet: Wallet, policy: str, now: datetime, *, in_review: int = 0
+) -> Settled:
     """Take back what this return costs: with what was taken before, the share of all that was returned.
 
     The purchase's own factors decide, never today's rule. Under `within_balance` a return whose points are not there
     any more takes nothing and goes to review.
     """
-    no = refusal(accrual, returned)
+    no = refusal(accrual, returned, in_review)
     if no is not None:
         return _unmoved(returned, accrual, REFUSED, f"{no.reason}: {no.message}", now)
     total = taken_in_total(accrual.earned, accrual.returned + returned.amount, accrual.basis, accrual.rounding)

@@ -1,5 +1,6 @@
 """Returns take back what their purchase earned; one that comes before its purchase waits for it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from points.ledger import handlers as ledger
 from points.ledger.domain import Taken, Wallet
 from points.ledger.handlers import Wallets
 from points.returns import domain, store
-from points.returns.domain import WAITING, Return, Settled
+from points.returns.domain import REVIEW, WAITING, Return, Settled
 from points.times import bounds
 
 SETTLE_LIMIT = 500
@@ -30,6 +31,7 @@ async def purchases_refunded(tx: Transaction, events: Sequence[Event[PurchaseRef
     wallets = await ledger.lock(tx, {accrual.member_id for accrual in found.values()})
     accrued = await accruals.by_keys(tx, found)
     known = await store.body_hashes(tx, [(event.source, event.data.return_id) for event in events])
+    reviewed = await store.in_review(tx, accrued)
     await _load_lots(tx, wallets, accrued)
 
     outcomes: list[Outcome] = []
@@ -46,7 +48,7 @@ async def purchases_refunded(tx: Transaction, events: Sequence[Event[PurchaseRef
             continue
         returned = _return_of(event, tx.now)
         accrual = accrued.get(returned.order_key)
-        if problem := _refused(returned, accrual, settings):
+        if problem := _refused(returned, accrual, settings, reviewed[returned.order_key]):
             outcomes.append(dead(event, problem.reason, problem.message))
             continue
         known[key] = event.body_hash
@@ -54,7 +56,7 @@ async def purchases_refunded(tx: Transaction, events: Sequence[Event[PurchaseRef
             kept.append(returned)
             continue
         wallet = wallets.of(accrual.member_id, accrual.wallet)
-        settled = domain.settle(returned, accrual, wallet, settings.negative_policy, tx.now)
+        settled = _settled(returned, accrual, wallet, settings.negative_policy, tx.now, reviewed)
         accrued[accrual.key] = changed[accrual.key] = settled.accrual
         kept.append(settled.returned)
         _tell(tx, settled, wallet, settings.negative_policy, event)
@@ -102,17 +104,27 @@ async def _settle(
     causes: Mapping[Key, Event[Any]],
 ) -> dict[Key, Accrual]:
     current = {returned.order_key: accrued[returned.order_key] for returned in waiting}
+    reviewed = await store.in_review(tx, current)
     await _load_lots(tx, wallets, current)
     results: list[Return] = []
     for returned in domain.in_order(waiting):
         accrual = current[returned.order_key]
         wallet = wallets.of(accrual.member_id, accrual.wallet)
-        settled = domain.settle(returned, accrual, wallet, settings.negative_policy, tx.now)
+        settled = _settled(returned, accrual, wallet, settings.negative_policy, tx.now, reviewed)
         current[accrual.key] = settled.accrual
         results.append(settled.returned)
         _tell(tx, settled, wallet, settings.negative_policy, causes.get(accrual.key))
     await store.settle(tx, results)
     return {key: accrual for key, accrual in current.items() if accrual is not accrued[key]}
+
+
+def _settled(
+    returned: Return, accrual: Accrual, wallet: Wallet, policy: str, now: datetime, reviewed: Counter[Key]
+) -> Settled:
+    settled = domain.settle(returned, accrual, wallet, policy, now, in_review=reviewed[accrual.key])
+    if settled.returned.state == REVIEW:
+        reviewed[accrual.key] += returned.amount
+    return settled
 
 
 async def _load_lots(tx: Transaction, wallets: Wallets, accrued: Mapping[Key, Accrual]) -> None:
@@ -132,9 +144,11 @@ def _again(event: Event[PurchaseRefunded], known_hash: bytes) -> Outcome:
     return dead(event, "return_id_reused", message)
 
 
-def _refused(returned: Return, accrual: Accrual | None, settings: ProgrammeSettings) -> domain.Refusal | None:
+def _refused(
+    returned: Return, accrual: Accrual | None, settings: ProgrammeSettings, in_review: int
+) -> domain.Refusal | None:
     if accrual is not None:
-        return domain.refusal(accrual, returned)
+        return domain.refusal(accrual, returned, in_review)
     if returned.currency != settings.currency:
         return domain.Refusal(
             reason=domain.CURRENCY_MISMATCH,

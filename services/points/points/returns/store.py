@@ -1,5 +1,6 @@
 """All SQL of returns."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import itemgetter
@@ -24,6 +25,11 @@ _WAITING_FOR = f"""
     SELECT {_FIELDS}
     FROM unnest(CAST(:orders AS order_key[])) AS asked(order_source, order_id)
     JOIN returns USING (order_source, order_id) WHERE state = 'waiting'
+"""
+_IN_REVIEW = """
+    SELECT order_source, order_id, sum(amount) AS amount
+    FROM unnest(CAST(:orders AS order_key[])) AS asked(order_source, order_id)
+    JOIN returns USING (order_source, order_id) WHERE state = 'review' GROUP BY order_source, order_id
 """
 _MET = f"""
     SELECT {", ".join("returns." + name.strip() for name in _FIELDS.split(","))}
@@ -74,6 +80,12 @@ async def waiting_for(tx: Transaction, orders: Iterable[Key]) -> list[Return]:
         return []
     rows: Sequence[Any] = await tx.fetch_all(_WAITING_FOR, {"orders": list(orders)})
     return [Return._make(row) for row in rows]
+
+
+async def in_review(tx: Transaction, orders: Iterable[Key]) -> Counter[Key]:
+    """What has come back of these purchases in returns that are in review, minor units."""
+    rows: Sequence[Any] = await tx.fetch_all(_IN_REVIEW, {"orders": list(orders)})
+    return Counter({(source, order_id): int(amount) for source, order_id, amount in rows})
 
 
 async def met(tx: Transaction, limit: int) -> list[Return]:
