@@ -2,7 +2,7 @@
 
 The ledger is the textbook's: two accounts with a balance each, the member's and the programme's, and two entries for
 a movement. The programme's row is in every transaction, so they queue for it; `per_message` and ours know better. There
-is no hash chain. A background task sends the outbox: it reads rows, publishes each, awaits its confirmation, deletes it.
+is no hash chain. A background task sends the outbox: it reads rows, publishes each and awaits it, deletes the row.
 """
 
 import asyncio

@@ -23,6 +23,7 @@ async def provide_database(admin_url: str, *, database: str, role: str, password
     """Create the role and its database if they are missing, set the password, and shut everybody else out."""
     connection = await asyncpg.connect(admin_url)
     try:
+        await connection.execute("SELECT pg_advisory_lock(hashtext($1))", f"role {role}")  # two at once take turns
         exists = await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", role)
         verb = "ALTER" if exists else "CREATE"
         await connection.execute(f"{verb} ROLE {_name(role)} LOGIN NOSUPERUSER PASSWORD {_text(password)}")

@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from asyncpg.exceptions import PostgresError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
@@ -65,8 +65,7 @@ class Result:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
+class _Item(NamedTuple):
     event: Event[Any]
     delivery: Delivery
 
@@ -226,15 +225,15 @@ class Batches:
         return result
 
     async def _only_new(self, tx: Transaction, items: list[_Item], result: Result) -> list[_Item]:
-        new = await inbox.take(tx, [item.event for item in items])
-        if len(new) == len(items):
+        taken_before = await inbox.take(tx, [item.event for item in items])
+        if not taken_before:
             return items
-        old = [item for item in items if (item.event.source, item.event.id) not in new]
+        old = [item for item in items if (item.event.source, item.event.id) in taken_before]
         before = await inbox.known(tx, [item.event for item in old])
         for item in old:
             known_type, known_hash = before[(item.event.source, item.event.id)]
             self._again(known_type, known_hash, item, result)
-        return [item for item in items if (item.event.source, item.event.id) in new]
+        return [item for item in items if (item.event.source, item.event.id) not in taken_before]
 
 
 def _sqlstate(error: BaseException) -> str:

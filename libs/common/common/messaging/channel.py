@@ -8,9 +8,8 @@ confirmations. Connection, heartbeats, errors and everything rare are aiormq's.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiormq
 from aiormq.abc import ChannelFrame
@@ -30,8 +29,7 @@ class UnconfirmedError(Exception):
     """The broker refused a message (nack) or could not route it (return)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """A message to publish. `headers` are AMQP headers, None for none."""
 
     exchange: str

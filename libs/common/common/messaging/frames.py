@@ -10,8 +10,7 @@ Source: AMQP 0-9-1, sections 2.3.5 (frames) and 4.2 (methods and content): https
 import asyncio
 import struct
 import time
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from aiormq.connection import TCPTransportFactory, TLSTransportFactory, TransportFactory
 from pamqp.header import ContentHeader
@@ -34,8 +33,7 @@ _TAG_AND_FLAGS = struct.Struct(">QB")
 _CONTENT = struct.Struct(">HHQH")
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A message that came, with what is needed to answer for it."""
 
     tag: int

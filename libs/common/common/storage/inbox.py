@@ -8,12 +8,17 @@ from common.events.event import Event
 from common.storage.transaction import Transaction
 
 _TAKE = """
-    INSERT INTO inbox (source, event_id, type, body_hash, received_at)
-    SELECT source, event_id, type, body_hash, :now
-    FROM unnest(CAST(:sources AS text[]), CAST(:ids AS text[]), CAST(:types AS text[]), CAST(:hashes AS bytea[]))
-        AS new(source, event_id, type, body_hash)
-    ON CONFLICT DO NOTHING
-    RETURNING source, event_id
+    WITH came AS (
+        SELECT * FROM unnest(
+            CAST(:sources AS text[]), CAST(:ids AS text[]), CAST(:types AS text[]), CAST(:hashes AS bytea[])
+        ) AS came(source, event_id, type, body_hash)
+    ), taken AS (
+        INSERT INTO inbox (source, event_id, type, body_hash, received_at)
+        SELECT source, event_id, type, body_hash, :now FROM came
+        ON CONFLICT DO NOTHING
+        RETURNING source, event_id
+    )
+    SELECT source, event_id FROM came WHERE (source, event_id) NOT IN (SELECT source, event_id FROM taken)
 """
 _KNOWN = """
     SELECT source, event_id, type, body_hash FROM inbox
@@ -39,7 +44,7 @@ def _keys(events: Sequence[Event[Any]]) -> dict[str, list[str]]:
 
 
 async def take(tx: Transaction, events: Sequence[Event[Any]]) -> set[Key]:
-    """Write the events down, sorted by key (or two workers deadlock); returns the keys that are new."""
+    """Write the events down, sorted by key (or two workers deadlock); returns the keys that were there before."""
     rows = await tx.fetch_all(
         _TAKE,
         _keys(events)

@@ -1,9 +1,9 @@
 """The outbox: messages that left a transaction and wait for the relay. Rows are deleted when the broker confirmed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,8 +13,7 @@ from common.events.cloudevent import CONTENT_TYPE
 EVENTS_EXCHANGE = "loyalty.events"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One message as it will go out. `headers` is a JSON object of AMQP headers."""
 
     routing_key: str
