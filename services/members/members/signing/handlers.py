@@ -79,7 +79,7 @@ async def issue(
 async def ensure(tx: Transaction, masters: MasterKeys) -> None:
     """The first key, unless there is one."""
     await store.lock(tx)
-    if await store.signing(tx) is None:
+    if not await store.published(tx):  # one that another process made meanwhile may sign only from a moment later on
         key = new_signing_key()
         sealed = seal_signing_key(key, masters)
         await store.add(tx, kid=key.kid, public=key.public, sealed=sealed, signs_from=tx.now)
