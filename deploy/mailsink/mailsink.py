@@ -144,8 +144,6 @@ class Window(BaseHTTPRequestHandler):
 async def serve(host: str, smtp_port: int, http_port: int, file: str) -> None:
     """Run both servers until the process is told to end."""
     mailbox = Mailbox(file)
-    window = ThreadingHTTPServer((host, http_port), type("MailboxWindow", (Window,), {"mailbox": mailbox}))
-    threading.Thread(target=window.serve_forever, daemon=True).start()
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
@@ -155,6 +153,9 @@ async def serve(host: str, smtp_port: int, http_port: int, file: str) -> None:
         host,
         smtp_port,
     )
+    # HTTP last: who sees /health/live may send.
+    window = ThreadingHTTPServer((host, http_port), type("MailboxWindow", (Window,), {"mailbox": mailbox}))
+    threading.Thread(target=window.serve_forever, daemon=True).start()
     print(f"mail sink: SMTP on {host}:{smtp_port}, HTTP on {host}:{http_port}", flush=True)
     async with server:
         await ended.wait()
