@@ -18,7 +18,7 @@ from aiormq.exceptions import AMQPError
 
 from common.messaging import copies, topology
 from common.messaging.batch import Batches, DatabaseDownError, Result
-from common.messaging.channel import BatchChannel, BatchConnection, UnconfirmedError
+from common.messaging.channel import CONNECT_TIMEOUT_SECONDS, BatchChannel, BatchConnection, UnconfirmedError
 from common.messaging.frames import Delivery
 from common.messaging.rejects import RejectLimit, RejectLimitError
 from common.messaging.subscriptions import Subscription
@@ -34,9 +34,9 @@ log = logs.logger("consumer")
 
 @dataclass(slots=True)
 class _InFlight:
-    """A batch that is being handled; its deliveries end at `last_tag`."""
+    """A batch that is being handled; its deliveries end at `last`."""
 
-    last_tag: int
+    last: Delivery
     task: "asyncio.Task[None]"
 
 
@@ -103,15 +103,14 @@ class Consumer:
             incoming = await connection.channel()
             outgoing = await connection.channel(confirms=True)
             await topology.declare_service(incoming, self.service, self._types, self._retry_delays_seconds)
-            tag = await incoming.consume(topology.main_queue(self.service), prefetch=self._prefetch)
-            self._set_running(True)
             flow = _Flow(self, incoming, outgoing)
+            await flow.open(1)
+            self._set_running(True)
             stopping = asyncio.ensure_future(stop.wait())
             closing = incoming.closing
             try:
                 while not stop.is_set():
                     await flow.advance(stopping, closing)
-                await incoming.basic_cancel(tag, timeout=PROBE_FIRST_SECONDS * 5)
                 await flow.finish()
             finally:
                 self._set_running(False)
@@ -150,6 +149,16 @@ class Consumer:
         while buffer and len(batch) < most and buffer[0].redelivered and _count(buffer[0]) <= 1:
             batch.append(buffer.popleft())
         return batch
+
+    def window_after(self, last: Delivery) -> int:
+        """How many messages the broker may hand out ahead, once this one has gone well: few while there are suspects.
+
+        Each message handed out to a process that dies counts as one more failure of that message. With the whole
+        window open, a message that kills the process would take all that stand behind it to the delivery limit.
+        """
+        if not last.redelivered:
+            return self._prefetch
+        return 1 if _count(last) > 1 else min(SUSPECTS, self._prefetch)
 
     async def handle(self, batch: list[Delivery], outgoing: BatchChannel) -> None:
         """Take effect, copy away what failed, write down what happened. Afterwards the batch may be acknowledged."""
@@ -194,16 +203,27 @@ class _Flow:
         self._incoming = incoming
         self._outgoing = outgoing
         self._in_flight: deque[_InFlight] = deque()
+        self._tag = ""
+        self._window = self._wanted = 0
+
+    async def open(self, window: int) -> None:
+        """Let the broker hand out this many messages ahead."""
+        if self._tag:
+            await self._incoming.basic_cancel(self._tag, timeout=CONNECT_TIMEOUT_SECONDS)
+        self._tag = await self._incoming.consume(topology.main_queue(self._consumer.service), prefetch=window)
+        self._window = self._wanted = window
 
     async def advance(self, stopping: "asyncio.Future[Any]", closing: "asyncio.Future[None]") -> None:
         """Start a batch if there is one and room for it; else wait until something happens. Raises what it raised."""
         await self._settle()
         self._incoming.check()
+        if self._wanted > self._window:
+            await self.open(self._wanted)
         room = len(self._in_flight) < self._consumer._batches_in_flight
         if room and self._incoming.buffer:
             batch = self._consumer.take(self._incoming.buffer)
             task = asyncio.create_task(self._consumer.handle(batch, self._outgoing))
-            self._in_flight.append(_InFlight(batch[-1].tag, task))
+            self._in_flight.append(_InFlight(batch[-1], task))
             return
         waiting: list[asyncio.Future[object]] = [stopping, closing, *(one.task for one in self._in_flight)]  # type: ignore[list-item]
         arrived = None
@@ -225,7 +245,8 @@ class _Flow:
             one = self._in_flight[0]
             if one.task.exception() is not None:
                 break
-            last = one.last_tag
+            last = one.last.tag
+            self._wanted = max(self._wanted, self._consumer.window_after(one.last))
             self._in_flight.popleft()
         if last:
             await self._incoming.basic_ack(last, multiple=True, wait=written)
@@ -233,7 +254,8 @@ class _Flow:
             self._in_flight[0].task.result()
 
     async def finish(self) -> None:
-        """Wait for the batches in hand and acknowledge them."""
+        """Take nothing more, wait for the batches in hand and acknowledge them."""
+        await self._incoming.basic_cancel(self._tag, timeout=CONNECT_TIMEOUT_SECONDS)
         while self._in_flight:
             await asyncio.wait([self._in_flight[0].task])
             await self._settle(written=True)
