@@ -32,6 +32,9 @@ def main() -> int:
                     native.remove()
     except StackError as error:
         return fail(error)
+    except BrokenPipeError:  # `make status | head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         say("\nstopped; `make down` ends what was started")
         return 130
