@@ -1,5 +1,6 @@
 """How many purchases a second one process turns into ledger entries and confirmed events, in four ways."""
 
+from functools import partial
 from statistics import median
 
 import asyncpg
@@ -20,6 +21,9 @@ MODULES = {
     "ours": "points",
 }
 WITHIN_SECONDS = 60.0
+_BEGUN = (
+    "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE source = $1 AND event_id >= $2 AND event_id < $3 LIMIT 1) AS one"
+)
 
 
 class Deaths:
@@ -49,26 +53,24 @@ async def run_once(world: World, way: str, run: str, deaths: Deaths, count: int 
         port = str(world.ports.pick())
         arguments = ("worker",) if way == "ours" else ()
         with world.running(MODULES[way], *arguments, service="points", METRICS_PORT=port):
-            if way == "limit":
-                return await _limit(world, total)
-            per_second = await rate(sink.count, total, within_seconds=WITHIN_SECONDS)
+            connection = await asyncpg.connect(world.databases["points"])
+            try:
+                if way == "limit":
+                    return await _limit(connection, total)
+                begun = partial(connection.fetchval, _BEGUN, worlds.SOURCE, f"{run}-", f"{run}.")
+                per_second = await rate(begun, sink.count, total, within_seconds=WITHIN_SECONDS)
+            finally:
+                await connection.close()
             if way == "ours":
                 await deaths.look(world, port)
     await check(world, way, run, total)
     return per_second
 
 
-async def _limit(world: World, total: int) -> float:
-    connection = await asyncpg.connect(world.databases["points"])
+async def _limit(connection: asyncpg.Connection, total: int) -> float:
     await connection.execute("DROP TABLE IF EXISTS bench_limit; CREATE TABLE bench_limit (body bytea)")
-
-    async def count() -> int:
-        return int(await connection.fetchval("SELECT count(*) FROM bench_limit"))
-
-    try:
-        return await rate(count, int(total * 1.05), within_seconds=WITHIN_SECONDS)
-    finally:
-        await connection.close()
+    count = partial(connection.fetchval, "SELECT count(*) FROM bench_limit")
+    return await rate(count, count, int(total * 1.05), within_seconds=WITHIN_SECONDS)
 
 
 async def check(world: World, way: str, run: str, total: int) -> None:

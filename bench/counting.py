@@ -1,4 +1,4 @@
-"""Rates, measured from outside: how a count grows between its first tenth and its end."""
+"""Rates, measured from outside: from the first effect to the last."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ from types import TracebackType
 from common.messaging.channel import BatchChannel, BatchConnection
 
 POLL_SECONDS = 0.02
-WARM = 0.1
+SLOW_POLL_SECONDS = 0.25
 SINK = "bench.sink"
 
 
@@ -41,17 +41,35 @@ class Sink:
 
 
 async def rate(
-    count: Callable[[], Awaitable[int]], total: int, *, within_seconds: float, poll_seconds: float = POLL_SECONDS
+    begun: Callable[[], Awaitable[int]],
+    done: Callable[[], Awaitable[int]],
+    total: int,
+    *,
+    within_seconds: float,
 ) -> float:
-    """Per second, from when a tenth of `total` is there until all is. Raises TimeoutError with how far it came."""
-    began, first, first_at, now = time.monotonic(), 0, 0.0, 0
+    """Per second, from the first effect (`begun` is not 0 any more) until `done` says `total`.
+
+    Raises TimeoutError that says how far it came.
+    """
+    limit, began = time.monotonic() + within_seconds, 0.0
+    while True:
+        if not began and await begun():
+            began = time.monotonic()
+        now = await done() if began else 0
+        if now >= total:
+            return total / (time.monotonic() - began)
+        if time.monotonic() > limit:
+            raise TimeoutError(f"only {now} of {total} after {within_seconds:.0f} s")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def until(count: Callable[[], Awaitable[int]], total: int, *, within_seconds: float) -> None:
+    """Wait until there are as many. Raises TimeoutError that says how far it came."""
+    limit = time.monotonic() + within_seconds
     while True:
         now = await count()
-        at = time.monotonic()
-        if not first_at and now >= total * WARM:
-            first, first_at = now, at
         if now >= total:
-            return (now - first) / max(at - first_at, 1e-9)
-        if at - began > within_seconds:
+            return
+        if time.monotonic() > limit:
             raise TimeoutError(f"only {now} of {total} after {within_seconds:.0f} s")
-        await asyncio.sleep(poll_seconds)
+        await asyncio.sleep(SLOW_POLL_SECONDS)

@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 
 from bench import world as worlds
-from bench.counting import rate
+from bench.counting import until
 from bench.progress import say
 from bench.world import ADMIN_EMAIL, ADMIN_PASSWORD, MEMBERS, SERVICES, World
 from common.events.purchases import PurchaseCompleted
@@ -56,7 +56,7 @@ async def _round(world: World, members: list[UUID], run: str, before: int) -> fl
     bodies = worlds.purchases(COUNT, run=run, members=members)
     began = asyncio.get_running_loop().time()
     publishing = asyncio.create_task(worlds.publish(world, bodies, key=PurchaseCompleted.TYPE))
-    await rate(written, COUNT, within_seconds=WITHIN_SECONDS, poll_seconds=0.25)
+    await until(written, COUNT, within_seconds=WITHIN_SECONDS)
     took = asyncio.get_running_loop().time() - began
     await publishing
     return COUNT / took
