@@ -88,6 +88,7 @@ class Process:
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.02)
+        _reap(self.pid)  # as a zombie it would still answer to those who ask whether its pid is taken (PostgreSQL does)
         return True
 
 

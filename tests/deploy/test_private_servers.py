@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import asyncpg
@@ -30,6 +31,16 @@ def test_started_process_is_remembered_and_ended(tmp_path: Path) -> None:
     assert remembered.alive()
     remembered.stop()
     assert not remembered.alive()
+
+
+def test_ended_process_leaves_no_zombie_that_would_keep_its_lock_file(tmp_path: Path) -> None:
+    process = spawn(SLEEP, log=tmp_path / "log", environment={}, folder=tmp_path)
+    process.send(signal.SIGKILL)
+    while process.alive():
+        time.sleep(0.01)
+    assert process.gone_within(1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process.pid, 0)
 
 
 def test_process_that_got_an_old_pid_is_never_ended(tmp_path: Path) -> None:
