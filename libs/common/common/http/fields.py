@@ -5,6 +5,7 @@ shorter text: `Annotated[Text, Field(max_length=50)]`.
 """
 
 import re
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -26,6 +27,13 @@ def storable(text: str) -> str:
     return text
 
 
+def _day_written_out(value: object) -> object:
+    # pydantic would take whole days since 1970 as a number, and times at midnight
+    if not isinstance(value, str) or not _DAY.match(value):
+        raise ValueError("must be a day, like 1990-02-28")
+    return value
+
+
 def _written_out(value: object) -> object:
     # pydantic would take 0 and "0.5" for seconds since 1970
     if isinstance(value, str) and not _DATE_AND_TIME.match(value):
@@ -35,6 +43,7 @@ def _written_out(value: object) -> object:
     return value
 
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d$", re.ASCII)
 _DATE_AND_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:")
 _Storable = AfterValidator(storable)
 _NO_NUL: dict[str, Any] = {"pattern": "^[^\\u0000]*$"}
@@ -68,6 +77,8 @@ Currency = Annotated[
 """ISO 4217 alphabetic code."""
 
 
+Day = Annotated[date, BeforeValidator(_day_written_out), WithJsonSchema({"type": "string", "format": "date"})]
+"""A calendar day, written out: 1990-02-28."""
 Instant = Annotated[
     contract.Instant, BeforeValidator(_written_out), WithJsonSchema({"type": "string", "format": "date-time"})
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StrictBool
 
 from common.http import (
     CurrentCaller,
@@ -92,7 +92,7 @@ class ClientPatch(RequestBody):
     roles: Roles | None = None
     permissions: Permissions | None = None
     source: Key | None = None
-    active: bool | None = None
+    active: StrictBool | None = None
 
     def fields(self) -> dict[str, Any]:
         nullable = {"permissions", "source"}

@@ -1,16 +1,16 @@
 """What is sent and answered at the door of the registry."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 from zoneinfo import available_timezones
 
 import orjson
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StrictBool
 
 from common.events.members import Preferences
 from common.http import RequestBody, ResponseBody
-from common.http.fields import Instant, Key, Revision, ShortText, storable
+from common.http.fields import Day, Instant, Key, Revision, ShortText, storable
 from members.identities.domain import MAX_CHARACTERS
 from members.registry.domain import PERSONAL_FIELDS, Member, masked
 from members.registry.handlers import Registration
@@ -43,11 +43,11 @@ class ExternalId(RequestBody):
 class PreferencesBody(RequestBody):
     """What the member wants to hear, and where."""
 
-    email: bool = True
-    inbox: bool = True
-    sms: bool = True
-    wechat: bool = True
-    marketing: bool = False
+    email: StrictBool = True
+    inbox: StrictBool = True
+    sms: StrictBool = True
+    wechat: StrictBool = True
+    marketing: StrictBool = False
     locale: Annotated[ShortText, Field(max_length=35)] = "en"
     time_zone: Annotated[Zone, AfterValidator(lambda name: _zone(name))] = ""
 
@@ -63,7 +63,7 @@ class RegistrationBody(RequestBody):
     email: Email = ""
     openid: Openid = ""
     external_ids: Annotated[tuple[ExternalId, ...], Field(max_length=20)] = ()
-    birthday: date | None = None
+    birthday: Day | None = None
     address: Address = ""
     gender: Gender = ""
     region: ShortText = ""
@@ -99,7 +99,7 @@ class MemberPatch(RequestBody):
     email: Email | None = None
     openid: Openid | None = None
     external_ids: Annotated[tuple[ExternalId, ...] | None, Field(max_length=20)] = None
-    birthday: date | None = None
+    birthday: Day | None = None
     address: Address | None = None
     gender: Gender | None = None
     region: ShortText | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import Request, Response
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, StrictBool
 
 from common.http import (
     CurrentCaller,
@@ -70,7 +70,7 @@ class StaffPatch(RequestBody):
 
     name: ShortText | None = None
     role: Role | None = None
-    active: bool | None = None
+    active: StrictBool | None = None
     password: Password | None = None
 
     def fields(self) -> dict[str, Any]:
