@@ -74,6 +74,7 @@ async def test_poison_anywhere_in_a_batch_is_set_aside_with_its_error_and_the_ot
     assert failures == [1, 2, 3, 4]
 
 
+@pytest.mark.slow
 async def test_handler_that_always_fails_stops_and_leaves_everything_in_the_queue(world: World) -> None:
     people = await registered(world)
     worker = await world.started("points")
@@ -133,6 +134,7 @@ async def test_return_comes_before_its_purchase_with_it_or_without_it(world: Wor
     assert [(row.return_id, row.state) for row in waiting] == [(refund(without).return_id, "waiting")]
 
 
+@pytest.mark.slow
 async def test_dead_letter_replayed_again_and_again_takes_effect_once(world: World) -> None:
     bought = purchases(20, await registered(world, 20))
     bought[7] = bought[7].model_copy(update={"order_id": "poison"})
