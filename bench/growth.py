@@ -49,7 +49,7 @@ _FILL = (
 
 
 async def fill(world: World) -> None:
-    """Give every member (with an empty ledger) two hundred earlier purchases, row for row in every table."""
+    """Give every member (with an empty ledger) its share of a million earlier purchases, row for row in every table."""
     connection = await asyncpg.connect(world.databases["points"], timeout=10)
     try:
         await connection.execute("SET statement_timeout = 0")

@@ -23,7 +23,7 @@ from stack.ports import Ports
 from stack.provision import provide_broker, provide_database
 
 SOURCE = "//bench/shop"
-MEMBERS = [UUID(int=(0x0192 << 112) | (7 << 76) | (2 << 62) | n) for n in range(1, 50_001)]
+MEMBERS = [UUID(int=(0x0192 << 112) | (7 << 76) | (2 << 62) | n) for n in range(1, 20_001)]
 SERVICES = ("members", "points", "notify", "analytics")
 NOW = datetime.now(UTC).replace(microsecond=0)
 ADMIN_EMAIL, ADMIN_PASSWORD = "bench@example.com", "bench-bench-bench"
