@@ -131,6 +131,7 @@ async def test_channel_closed_by_the_broker_is_opened_again(world: World) -> Non
     assert worker.alive
 
 
+@pytest.mark.slow
 async def test_queue_deleted_while_idle_is_declared_again(world: World) -> None:
     worker = await world.started("points")
     people = members(50)
