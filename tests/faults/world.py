@@ -20,6 +20,7 @@ from common.events import Contract
 from common.events.cloudevent import CONTENT_TYPE, structured
 from common.events.members import MemberRegistered
 from common.events.purchases import PurchaseCompleted, PurchaseRefunded
+from common.messaging import topology
 from common.messaging.channel import BatchConnection, Message
 from common.storage.database import Database
 from stack.ports import Ports
@@ -83,8 +84,8 @@ class World:
     databases: dict[str, Database] = field(default_factory=dict)
     processes: list[Running] = field(default_factory=list)
     ports: Ports = field(default_factory=Ports)
-    urls: dict[str, str] = field(default_factory=dict)
-    """Other ways to the broker, by user: through a proxy, say."""
+    settled: bool = False
+    """Whether the oracle has found that nothing is under way."""
 
     # -- processes
 
@@ -96,7 +97,7 @@ class World:
             **os.environ,
             "PYTHONPATH": f"{ROOT}:{ROOT / 'deploy'}",
             "DATABASE_URL": url_of(self.databases[service]),
-            "RABBITMQ_URL": self.urls.get(service, self.vhost.url(service)),
+            "RABBITMQ_URL": self.vhost.url(service),
             "MASTER_KEYS": MASTER_KEYS,
             "INDEX_KEY": "B" * 43,
             "METRICS_PORT": str(port),
@@ -176,9 +177,26 @@ class World:
         await until(there, within_seconds=within_seconds, what=lambda: f"{sql} in {service}: {seen}, wanted {wanted}")
 
     async def queues(self) -> dict[str, tuple[int, int]]:
-        """(ready, unacknowledged) by queue, at most about a second old."""
+        """(ready, unacknowledged) by queue, some seconds old; 0 for what the broker has not counted yet."""
         listed = await asyncio.to_thread(self.vhost.management.get, f"/api/queues/{self.vhost.name}")
         return {one["name"]: (one.get("messages_ready", 0), one.get("messages_unacknowledged", 0)) for one in listed}
+
+    async def ready_now(self) -> dict[str, int]:
+        """How many messages lie ready in each queue of the services at hand: exact."""
+        names = [queue.name for service in self.databases for queue in topology.queues_of(service)]
+        async with BatchConnection(self.vhost.url("operator"), name="test") as connection:
+            channel = await connection.channel()
+            answers = {name: await channel.queue_declare(name, passive=True) for name in names}
+        return {name: answer.message_count or 0 for name, answer in answers.items()}
+
+    async def nothing_was_left_unacknowledged(self) -> None:
+        """Stop everybody: what was handed out and not acknowledged would be ready again."""
+        for running in self.processes:
+            if running.alive:
+                code = await running.stop()
+                assert code == 0, f"{running.name} did not end well:\n{tail(running)}"
+        left = {name: count for name, count in (await self.ready_now()).items() if count}
+        assert not left, f"unacknowledged until the workers ended: {left}"
 
 
 def url_of(database: Database) -> str:
@@ -264,6 +282,8 @@ async def new_world(
         for service in services:
             world.databases[service] = Database(await servers_module.clone(servers, service), service=service)
         yield world
+        if world.settled:
+            await world.nothing_was_left_unacknowledged()
     finally:
         world.end_all()
         for database in world.databases.values():
