@@ -116,7 +116,7 @@ def verdict(found: Sequence[Check]) -> bool:
 def where(stack: Stack) -> None:
     out.print("\nEverything is left running:")
     for service, address in stack.services.items():
-        out.print(f"  {service:<10} {address.api_url}/docs")
+        out.print(f"  {service:<10} {address.api_url}/openapi.json")
     out.print(f"  e-mails    {stack.mail.http_url}/messages")
     out.print(f"  RabbitMQ   {stack.rabbitmq.management_url} (user {stack.rabbitmq.user}, password in .run/stack.json)")
     out.print(f"  staff      {stack.admin.email} (password in .run/stack.json)")
