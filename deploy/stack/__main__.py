@@ -72,7 +72,7 @@ def _status() -> int:
 
 def _tell(stack: Stack) -> None:
     for service, address in stack.services.items():
-        say(f"  {service:<10} {address.api_url}/docs")
+        say(f"  {service:<10} {address.api_url}/openapi.json")
     say(f"  RabbitMQ   {stack.rabbitmq.management_url}  user {stack.rabbitmq.user}, password in .run/stack.json")
     say(f"  e-mails    {stack.mail.http_url}/messages")
     say(f"  staff      {stack.admin.email}, password in .run/stack.json")
