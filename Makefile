@@ -39,7 +39,7 @@ check: $(SETUP) ## style, types, who may import whom, event contracts; changes n
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests
+	$(BIN)/mypy tests bench
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/contracts
 
