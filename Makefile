@@ -51,7 +51,7 @@ bench: $(SETUP) ## how fast, beside other ways of doing it; bench/results/latest
 	@$(RUN) -m bench
 
 faults: $(SETUP) ## kill, cut and break things, the slow ones too; nothing may be lost
-	@$(BIN)/python -m pytest tests/faults
+	@$(TEST) tests/faults tests/system tests/common/messaging/test_relay.py
 
 trace: $(SETUP) ## make trace PURCHASE=<order id>: one purchase through all services
 	@$(BIN)/loyalty trace $(PURCHASE)
