@@ -1,7 +1,9 @@
 """ASGI middleware around everything: request id, size limit, trace header, an answer for what was not foreseen."""
 
+import asyncio
 import re
 import uuid
+from contextlib import suppress
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -14,6 +16,8 @@ from common.http.problems import BY_STATUS, problem_response
 from common.runtime import logs
 
 REQUEST_ID = "X-Request-Id"
+DRAIN_BYTES = 32 * 1024 * 1024
+DRAIN_SECONDS = 5.0
 _PLAIN = re.compile(r"[A-Za-z0-9._:/+=-]{1,100}")
 
 
@@ -54,6 +58,7 @@ class Envelope:
 
         try:
             if _announced(scope) > self._max_body_bytes:
+                await _drain(scope, receive)
                 await self._too_large()(scope, receive, noting)
                 return
             await self._app(scope, self._limited(receive), noting)
@@ -83,6 +88,23 @@ class Envelope:
 
     def _sentence(self) -> str:
         return f"A body has at most {self._max_body_bytes} bytes."
+
+
+async def _drain(scope: Scope, receive: Receive) -> None:
+    """Take in, within limits, a body that nobody will read.
+
+    A connection that is closed on bytes still under way is reset, and the client never sees the answer.
+    """
+    if "expect" in Headers(scope=scope):
+        return  # the client asks before it sends
+    left = DRAIN_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body"):
+                    return
 
 
 def _stamped(send: Send, request_id: str) -> Send:
