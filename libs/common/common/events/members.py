@@ -43,6 +43,9 @@ class MemberState(Contract):
     tier: Key = "base"
     preferences: Preferences = Preferences()
     personal: Sealed | None = None
+    birthday: Sealed | None = Field(
+        default=None, description="Sealed apart from the rest: `birthday` (YYYY-MM-DD) and `calendar` (solar or lunar)."
+    )
 
     def subject(self) -> str:
         return str(self.member_id)
@@ -91,3 +94,27 @@ class MemberTierChanged(Contract):
 
     def subject(self) -> str:
         return str(self.member_id)
+
+
+class MemberMerge(Contract):
+    """Two members are one person. `merge_id` names the act that can be undone."""
+
+    merge_id: UUID
+    member_id: UUID = Field(description="Who stays.")
+    absorbed_member_id: UUID
+    occurred_at: Instant
+
+    def subject(self) -> str:
+        return str(self.member_id)
+
+
+class MemberMerged(MemberMerge):
+    """The absorbed member's points, purchases and coupons are the other's from now on."""
+
+    TYPE: ClassVar[str] = "member.merged.v1"
+
+
+class MemberUnmerged(MemberMerge):
+    """A merge was undone: what came with it, as far as it is still there, goes back."""
+
+    TYPE: ClassVar[str] = "member.unmerged.v1"

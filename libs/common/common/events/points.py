@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from common.events.contract import Contract, Instant, Key, Points, Text
+from common.events.contract import Contract, Instant, Key, Part, Points, Text
 
 
 class PointsMoved(Contract):
@@ -25,8 +25,19 @@ class PointsMoved(Contract):
         return self.order_id or str(self.member_id)
 
 
+class RuleShare(Part):
+    """What one rule version gave of a credit."""
+
+    rule: Key
+    version: int
+    points: int
+
+
 class PointsEarned(PointsMoved):
-    """A purchase earned points by a rule. `basis` is in minor units."""
+    """Points were earned and can be spent at once. `basis` is in minor units; `rule` gave the most, `rules` are all.
+
+    `reason` says by what: `purchase`, `activity`, `streak`, `task`, `badge`, `draw`.
+    """
 
     TYPE: ClassVar[str] = "points.earned.v1"
 
@@ -36,6 +47,8 @@ class PointsEarned(PointsMoved):
     rule_version: int
     tier: Key = "base"
     expires_at: Instant | None = None
+    reason: Key = "purchase"
+    rules: tuple[RuleShare, ...] = ()
 
 
 class PointsClawedBack(PointsMoved):
@@ -71,3 +84,129 @@ class PointsRepriced(Contract):
 
     def subject(self) -> str:
         return self.order_id
+
+
+class PointsPending(PointsMoved):
+    """Points were earned that wait until `available_at` (None: for an event). `balance` is without them."""
+
+    TYPE: ClassVar[str] = "points.pending.v1"
+
+    rule: Key
+    rule_version: int
+    reason: Key = "purchase"
+    available_at: Instant | None = None
+    expires_at: Instant | None = None
+    rules: tuple[RuleShare, ...] = ()
+
+
+class PointsReleased(PointsMoved):
+    """Points that waited can be spent now. `reason`: `time`, or the event's word."""
+
+    TYPE: ClassVar[str] = "points.released.v1"
+
+    reason: Key = "time"
+
+
+class PointsHeld(PointsMoved):
+    """Points were reserved for a redemption that is to be confirmed until `expires_at`."""
+
+    TYPE: ClassVar[str] = "points.held.v1"
+
+    hold_id: UUID
+    expires_at: Instant
+
+
+class PointsHoldEnded(PointsMoved):
+    """A reservation ended without a redemption; its points are back. `outcome`: `cancelled` or `expired`."""
+
+    TYPE: ClassVar[str] = "points.hold_ended.v1"
+
+    hold_id: UUID
+    outcome: Key
+
+
+class PointsRedeemed(PointsMoved):
+    """Points were spent. `reason`: `checkout`, `reward`, `draw`; `reference` names what for."""
+
+    TYPE: ClassVar[str] = "points.redeemed.v1"
+
+    redemption_id: Key
+    reason: Key = "checkout"
+    reference: Text = ""
+
+
+class PointsGivenBack(PointsMoved):
+    """A redemption was taken back. `renewed` of the points had expired meanwhile and live until `grace_until`."""
+
+    TYPE: ClassVar[str] = "points.given_back.v1"
+
+    redemption_id: Key
+    reason: Key = "checkout"
+    renewed: Points = 0
+    grace_until: Instant | None = None
+
+
+class PointsExpiring(Contract):
+    """Points are going to expire: a notice ahead, once per member, wallet and instant."""
+
+    TYPE: ClassVar[str] = "points.expiring.v1"
+
+    member_id: UUID
+    wallet: Key = "points"
+    points: Points
+    expires_at: Instant
+    balance: int
+
+    def subject(self) -> str:
+        return str(self.member_id)
+
+
+class PointsExpired(PointsMoved):
+    """Points expired at `occurred_at` and the sweep wrote it down."""
+
+    TYPE: ClassVar[str] = "points.expired.v1"
+
+    lots: int = 0
+
+
+class PointsAdjusted(Contract):
+    """People corrected a wallet; `points` is signed. `reason` is a code, `note` what they wrote."""
+
+    TYPE: ClassVar[str] = "points.adjusted.v1"
+
+    member_id: UUID
+    wallet: Key = "points"
+    sequence: int = Field(ge=1)
+    points: int
+    balance: int
+    debt: Points = 0
+    occurred_at: Instant
+    adjustment_id: UUID
+    reason: Key
+    note: Text = ""
+
+    def subject(self) -> str:
+        return str(self.member_id)
+
+
+class PointsTransferred(Contract):
+    """Points went from one member to another: one event for each side. `points` is signed.
+
+    `reason`: `gift`, `merge`, `merge_undone`.
+    """
+
+    TYPE: ClassVar[str] = "points.transferred.v1"
+
+    member_id: UUID
+    other_member_id: UUID
+    wallet: Key = "points"
+    sequence: int = Field(ge=1)
+    points: int
+    balance: int
+    debt: Points = 0
+    occurred_at: Instant
+    transfer_id: UUID
+    reason: Key = "gift"
+
+    def subject(self) -> str:
+        return str(self.member_id)

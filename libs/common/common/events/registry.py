@@ -1,18 +1,65 @@
 """All contracts, by publisher: what AsyncAPI, golden files, permissions and dead letters are made from."""
 
+from common.events.activities import ActivityCompleted
 from common.events.contract import Contract
-from common.events.members import MemberRegistered, MemberTierChanged, MemberUpdated
+from common.events.coupons import (
+    CouponExpired,
+    CouponExpiring,
+    CouponIssued,
+    CouponReturned,
+    CouponRevoked,
+    CouponUsed,
+)
+from common.events.incentives import BadgeAwarded, BadgeRevoked, DrawPlayed, StreakReached, TaskCompleted
+from common.events.members import MemberMerged, MemberRegistered, MemberTierChanged, MemberUnmerged, MemberUpdated
 from common.events.notices import NoticeFailed, NoticeSent, NoticeSuppressed
-from common.events.points import PointsClawedBack, PointsEarned, PointsRepriced
+from common.events.points import (
+    PointsAdjusted,
+    PointsClawedBack,
+    PointsEarned,
+    PointsExpired,
+    PointsExpiring,
+    PointsGivenBack,
+    PointsHeld,
+    PointsHoldEnded,
+    PointsPending,
+    PointsRedeemed,
+    PointsReleased,
+    PointsRepriced,
+    PointsTransferred,
+)
 from common.events.programme import ProgrammeUpdated
 from common.events.purchases import (
     PurchaseCompleted,
     PurchaseRefunded,
     PurchaseSubmitted,
 )
+from common.events.rewards import RewardOrderChanged, RewardOrdered
+from common.events.rules import BudgetExhausted, RulePublished, RuleRetired
+from common.events.segments import SegmentEntered, SegmentLeft
+
+POINTS = (
+    *(PointsEarned, PointsPending, PointsReleased, PointsClawedBack, PointsRepriced),
+    *(PointsHeld, PointsHoldEnded, PointsRedeemed, PointsGivenBack),
+    *(PointsExpiring, PointsExpired, PointsAdjusted, PointsTransferred),
+    *(RewardOrdered, RewardOrderChanged),
+    *(CouponIssued, CouponUsed, CouponReturned, CouponRevoked, CouponExpiring, CouponExpired),
+    *(StreakReached, TaskCompleted, BadgeAwarded, BadgeRevoked, DrawPlayed),
+    *(RulePublished, RuleRetired, BudgetExhausted),
+)
+"""All that points tells; analytics hears all of it."""
 
 PUBLISHERS: dict[str, tuple[type[Contract], ...]] = {
-    "outside": (PurchaseCompleted, PurchaseRefunded, PurchaseSubmitted),
+    "outside": (
+        PurchaseCompleted,
+        PurchaseRefunded,
+        PurchaseSubmitted,
+        ActivityCompleted,
+        SegmentEntered,
+        SegmentLeft,
+        MemberMerged,
+        MemberUnmerged,
+    ),
     "members": (
         PurchaseCompleted,
         PurchaseRefunded,
@@ -22,7 +69,7 @@ PUBLISHERS: dict[str, tuple[type[Contract], ...]] = {
         MemberTierChanged,
         ProgrammeUpdated,
     ),
-    "points": (PointsEarned, PointsClawedBack, PointsRepriced),
+    "points": POINTS,
     "notify": (NoticeSent, NoticeFailed, NoticeSuppressed),
     "analytics": (),
 }
@@ -45,6 +92,11 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
         MemberTierChanged.TYPE,
         PurchaseCompleted.TYPE,
         PurchaseRefunded.TYPE,
+        ActivityCompleted.TYPE,
+        SegmentEntered.TYPE,
+        SegmentLeft.TYPE,
+        MemberMerged.TYPE,
+        MemberUnmerged.TYPE,
     ),
     "notify": (
         ProgrammeUpdated.TYPE,
@@ -54,6 +106,23 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
         PointsEarned.TYPE,
         PointsClawedBack.TYPE,
         PointsRepriced.TYPE,
+        PointsRedeemed.TYPE,
+        PointsGivenBack.TYPE,
+        PointsExpiring.TYPE,
+        PointsExpired.TYPE,
+        PointsAdjusted.TYPE,
+        PointsTransferred.TYPE,
+        PointsReleased.TYPE,
+        RewardOrdered.TYPE,
+        RewardOrderChanged.TYPE,
+        CouponIssued.TYPE,
+        CouponExpiring.TYPE,
+        CouponReturned.TYPE,
+        TaskCompleted.TYPE,
+        StreakReached.TYPE,
+        BadgeAwarded.TYPE,
+        BadgeRevoked.TYPE,
+        DrawPlayed.TYPE,
     ),
     "analytics": (
         ProgrammeUpdated.TYPE,
@@ -62,9 +131,7 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
         MemberTierChanged.TYPE,
         PurchaseCompleted.TYPE,
         PurchaseRefunded.TYPE,
-        PointsEarned.TYPE,
-        PointsClawedBack.TYPE,
-        PointsRepriced.TYPE,
+        *(contract.TYPE for contract in POINTS),
         NoticeSent.TYPE,
         NoticeFailed.TYPE,
         NoticeSuppressed.TYPE,

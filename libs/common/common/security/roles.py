@@ -8,6 +8,7 @@
 | analyst | looks at figures | analytics and the programme's settings, no member |
 | auditor | checks | see everything but personal data, verify the ledger, read the audit log; change nothing |
 | publisher | another system's client | hand in purchases, nothing else |
+| checkout | a till, a web shop, a mini-program | hand in purchases, spend points, order rewards, use coupons, play |
 
 A permission is `noun:verb`. A new one is added here first: `allow(...)` refuses names that are not in this table.
 """
@@ -23,7 +24,11 @@ PERMISSIONS = frozenset(
         *("staff:read", "staff:write"),
         *("clients:read", "clients:write"),
         "points:read",
-        *("rules:read", "rules:write"),
+        *("points:redeem", "points:adjust", "points:approve", "points:transfer", "points:merge", "returns:decide"),
+        *("rules:read", "rules:write", "rules:publish"),
+        *("rewards:read", "rewards:write", "rewards:order", "rewards:fulfil"),
+        *("coupons:read", "coupons:write", "coupons:issue", "coupons:use"),
+        *("incentives:read", "incentives:write", "incentives:play", "activities:write"),
         "ledger:verify",
         *("notices:read", "notices:write"),
         *("templates:read", "templates:write"),
@@ -41,9 +46,18 @@ _SUPPORT = frozenset(
         *("members:read", "members:write", "members:reveal"),
         *("purchases:read", "points:read", "notices:read", "notices:write", "preferences:write"),
         *("tiers:read", "programme:read", "rules:read", "templates:read"),
+        *("points:redeem", "points:adjust", "points:transfer"),
+        *("rewards:read", "rewards:order", "rewards:fulfil"),
+        *("coupons:read", "coupons:issue", "incentives:read"),
     }
 )
 _ANALYST = frozenset({"analytics:read", "programme:read", "tiers:read", "rules:read"})
+_CHECKOUT = frozenset(
+    {
+        *("points:read", "points:redeem", "purchases:write", "activities:write"),
+        *("rewards:read", "rewards:order", "coupons:read", "coupons:use", "incentives:read", "incentives:play"),
+    }
+)
 _AUDITOR = frozenset(name for name in PERMISSIONS if name.endswith(":read")) | {"ledger:verify"}
 
 ROLES: dict[str, frozenset[str]] = {
@@ -53,6 +67,7 @@ ROLES: dict[str, frozenset[str]] = {
     "analyst": _ANALYST,
     "auditor": _AUDITOR,
     "publisher": frozenset({"purchases:write"}),
+    "checkout": _CHECKOUT,
 }
 
 

@@ -1,4 +1,4 @@
-"""Members' facts, the ledger, earning rules with the first one, accruals, returns, checks."""
+"""Members' facts, the ledger, and what checks it."""
 
 from alembic import op
 
@@ -84,98 +84,6 @@ LEDGER = (
     """,
 )
 
-EARNING = (
-    """
-    CREATE TABLE earning_rules (
-        rule text,
-        version integer,
-        wallet text NOT NULL,
-        points bigint NOT NULL CONSTRAINT ck_earning_rules_points CHECK (points >= 0),
-        per_minor_units bigint NOT NULL CONSTRAINT ck_earning_rules_per_minor_units CHECK (per_minor_units > 0),
-        multipliers jsonb NOT NULL,
-        effective_from timestamptz NOT NULL,
-        published_at timestamptz NOT NULL,
-        published_by text NOT NULL,
-        CONSTRAINT pk_earning_rules PRIMARY KEY (rule, version)
-    )
-    """,
-    # One point per 1.00 for everybody, from long before any purchase.
-    """
-    INSERT INTO earning_rules (
-        rule, version, wallet, points, per_minor_units, multipliers, effective_from, published_at, published_by
-    ) VALUES ('purchase_rate', 1, 'points', 1, 100, '{}', '1800-01-01 00:00+00', now(), 'migrate')
-    """,
-    """
-    CREATE TABLE accruals (
-        source text,
-        order_id text,
-        member_id uuid NOT NULL,
-        wallet text NOT NULL,
-        currency text NOT NULL,
-        basis bigint NOT NULL,
-        rule text NOT NULL,
-        rule_version integer NOT NULL,
-        rate_points bigint NOT NULL,
-        rate_per bigint NOT NULL,
-        tier text NOT NULL,
-        multiplier text NOT NULL,
-        rounding text NOT NULL,
-        earned bigint NOT NULL CONSTRAINT ck_accruals_earned CHECK (earned >= 0),
-        returned bigint NOT NULL,
-        taken_back bigint NOT NULL,
-        occurred_at timestamptz NOT NULL,
-        recorded_at timestamptz NOT NULL,
-        expires_at timestamptz,
-        body_hash bytea NOT NULL,
-        CONSTRAINT pk_accruals PRIMARY KEY (source, order_id),
-        CONSTRAINT ck_accruals_taken_back CHECK (taken_back BETWEEN 0 AND earned),
-        CONSTRAINT ck_accruals_returned CHECK (returned BETWEEN 0 AND basis)
-    ) WITH (fillfactor = 90)
-    """,
-    "CREATE INDEX ix_accruals_member_id_occurred_at ON accruals (member_id, occurred_at)",
-    """
-    CREATE TABLE repricings (
-        source text,
-        order_id text,
-        number integer,
-        previous_tier text NOT NULL,
-        tier text NOT NULL,
-        previous_earned bigint NOT NULL,
-        earned bigint NOT NULL,
-        points bigint NOT NULL,
-        reason text NOT NULL,
-        recorded_at timestamptz NOT NULL,
-        CONSTRAINT pk_repricings PRIMARY KEY (source, order_id, number)
-    )
-    """,
-)
-
-RETURNS = (
-    """
-    CREATE TABLE returns (
-        source text,
-        return_id text,
-        order_source text NOT NULL,
-        order_id text NOT NULL,
-        member_id uuid,
-        currency text NOT NULL,
-        amount bigint NOT NULL,
-        points bigint NOT NULL,
-        shortfall bigint NOT NULL,
-        state text NOT NULL CONSTRAINT ck_returns_state CHECK (state IN ('waiting', 'applied', 'review', 'refused')),
-        reason text NOT NULL,
-        occurred_at timestamptz NOT NULL,
-        recorded_at timestamptz NOT NULL,
-        settled_at timestamptz,
-        body_hash bytea NOT NULL,
-        CONSTRAINT pk_returns PRIMARY KEY (source, return_id),
-        CONSTRAINT ck_returns_shortfall CHECK (shortfall BETWEEN 0 AND points)
-    )
-    """,
-    "CREATE INDEX ix_returns_order_source_order_id ON returns (order_source, order_id)",
-    "CREATE INDEX ix_returns_open ON returns (state, recorded_at) WHERE state <> 'applied'",
-)
-
 CHECKS = (
     """
     CREATE TABLE wallet_checks (
@@ -240,14 +148,6 @@ ROWS = (
         earliest_expiry timestamptz
     )
     """,
-    """
-    CREATE TYPE accrual_row AS (
-        source text, order_id text, member_id uuid, wallet text, currency text, basis bigint, rule text,
-        rule_version integer, rate_points bigint, rate_per bigint, tier text, multiplier text, rounding text,
-        earned bigint, returned bigint, taken_back bigint, occurred_at timestamptz, recorded_at timestamptz,
-        expires_at timestamptz, body_hash bytea
-    )
-    """,
 )
 
 COMMENTS = {
@@ -259,16 +159,8 @@ COMMENTS = {
     "transfers.balance": "of the member's wallet afterwards",
     "transfers.debt": "of the member afterwards",
     "transfers.reference": "a return's id, or empty",
-    "lots.sequence": "of the credit that opened it",
     "lot_consumptions.sequence": "of the debit",
-    "earning_rules.multipliers": "decimal numbers as text, by tier",
-    "accruals.basis": "minor units",
-    "accruals.rate_per": "minor units",
-    "accruals.returned": "minor units",
-    "repricings.points": "signed change of the net",
-    "returns.member_id": "known once its purchase is",
-    "returns.amount": "minor units",
-    "returns.points": "taken back, shortfall included",
+    "lots.sequence": "of the credit that opened it",
     "wallet_checks.sequence": "of the last transfer that was folded",
     "wallet_checks.balance": "folded from transfers",
     "wallet_checks.debt": "folded from transfers",
@@ -279,12 +171,12 @@ COMMENTS = {
     "ledger_checks.difference": "sum over all accounts: 0",
 }
 
-APPEND_ONLY = ("transfers", "lot_consumptions", "earning_rules", "repricings")
+APPEND_ONLY = ("transfers", "lot_consumptions")
 
 
 def upgrade() -> None:
     framework.create(op)
-    for statement in (FACTS, *LEDGER, *EARNING, *RETURNS, *CHECKS, *ROWS):
+    for statement in (FACTS, *LEDGER, *CHECKS, *ROWS):
         op.execute(statement)
     for column, comment in COMMENTS.items():
         quoted = comment.replace("'", "''")

@@ -1,0 +1,68 @@
+"""What points tells of streaks, tasks, badges and draws."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import Field
+
+from common.events.contract import Contract, Instant, Key, Points, Text
+
+
+class Incentive(Contract):
+    """What all of them say: whose, which, when."""
+
+    member_id: UUID
+    key: Key
+    name: Text = ""
+    occurred_at: Instant
+
+    def subject(self) -> str:
+        return str(self.member_id)
+
+
+class StreakReached(Incentive):
+    """A member came `days` days in a row, and was rewarded for it."""
+
+    TYPE: ClassVar[str] = "streak.reached.v1"
+
+    days: int = Field(ge=1)
+    points: Points = 0
+
+
+class TaskCompleted(Incentive):
+    """A member completed a task for the `times`-th time."""
+
+    TYPE: ClassVar[str] = "task.completed.v1"
+
+    times: int = Field(default=1, ge=1)
+    points: Points = 0
+
+
+class BadgeAwarded(Incentive):
+    """A member has a badge."""
+
+    TYPE: ClassVar[str] = "badge.awarded.v1"
+
+    level: int = Field(default=1, ge=1)
+    points: Points = 0
+
+
+class BadgeRevoked(Incentive):
+    """A badge was taken back, since what earned it came back."""
+
+    TYPE: ClassVar[str] = "badge.revoked.v1"
+
+    level: int = Field(default=1, ge=1)
+    reason: Key = "returned"
+
+
+class DrawPlayed(Incentive):
+    """A member took part in a draw; `prize` is empty for none."""
+
+    TYPE: ClassVar[str] = "draw.played.v1"
+
+    play_id: UUID
+    cost: Points = 0
+    prize: Text = ""
+    prize_kind: Text = ""
+    points: Points = 0

@@ -1,0 +1,8 @@
+"""Holds and redemptions, adjustments, transfers between members, merges."""
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    pass

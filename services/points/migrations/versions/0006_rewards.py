@@ -1,0 +1,8 @@
+"""The catalogue of rewards, and what members ordered."""
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    pass

@@ -1,0 +1,8 @@
+"""Coupon templates, pools, coupons."""
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    pass

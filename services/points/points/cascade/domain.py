@@ -1,0 +1,55 @@
+"""What follows a purchase and its return in other subjects: limits, coupons, badges, rewards for activities."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bought:
+    """A purchase that was taken in. `basis` in minor units; `quantities` by sku; `points` by wallet."""
+
+    member_id: UUID
+    source: str
+    order_id: str
+    occurred_at: datetime
+    basis: int
+    channel: str = ""
+    shop: str = ""
+    quantities: Mapping[str, int] = field(default_factory=dict)
+    categories: frozenset[str] = frozenset()
+    points: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returned:
+    """A return that was applied: of `basis` minor units `before` had come back, now `after` have."""
+
+    member_id: UUID
+    source: str
+    return_id: str
+    order_source: str
+    order_id: str
+    occurred_at: datetime
+    basis: int
+    before: int
+    after: int
+
+    @property
+    def wholly(self) -> bool:
+        """Nothing of the purchase is left."""
+        return self.after >= self.basis
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What one return changed somewhere: a line of its receipt. `what` names the thing: a limit, a badge."""
+
+    member_id: UUID
+    source: str
+    return_id: str
+    subject: str
+    what: str
+    before: str
+    after: str

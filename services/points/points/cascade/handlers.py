@@ -1,0 +1,16 @@
+"""Lets other subjects follow a purchase and its return, in the same transaction. Each does nothing unless it has to."""
+
+from collections.abc import Sequence
+
+from common.storage import Transaction
+from points.cascade.domain import Bought, Effect, Returned
+from points.ledger.handlers import Wallets
+
+
+async def purchases_taken(tx: Transaction, wallets: Wallets, purchases: Sequence[Bought]) -> None:
+    """After purchases earned. `wallets` are locked and saved by the caller."""
+
+
+async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequence[Returned]) -> list[Effect]:
+    """After returns were applied: what else they change, as lines of their receipts."""
+    return []
