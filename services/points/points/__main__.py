@@ -2,6 +2,7 @@
 
 from common.runtime.process import run
 from common.runtime.service import Service
+from points import keyring
 from points.api import ROUTERS
 from points.consumer import SUBSCRIPTIONS
 from points.jobs import SCHEDULE
@@ -15,6 +16,7 @@ SERVICE = Service(
     schedule=SCHEDULE,
     routers=ROUTERS,
     problems=PROBLEMS,
+    prepare=keyring.prepare,
 )
 
 if __name__ == "__main__":

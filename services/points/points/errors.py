@@ -18,3 +18,10 @@ class PurchaseUnknownError(Exception):
         super().__init__(f"No purchase {order_id} of {source} has been recorded.")
         self.source = source
         self.order_id = order_id
+
+
+class PersonalDataClosedError(Exception):
+    """This process was given no master key, so it can neither seal nor open personal data."""
+
+    def __init__(self) -> None:
+        super().__init__("Personal data cannot be kept here: MASTER_KEYS is not set.")

@@ -1,11 +1,23 @@
 """Timed jobs."""
 
 from common.runtime.schedule import daily, every
+from common.storage import Transaction
+from points import keyring
 from points.checks import handlers as checks
 from points.returns import handlers as returns
+
+REWRAPPED_PER_RUN = 5_000
+
+
+async def data_keys_rewrapped(tx: Transaction) -> None:
+    """After a new master key: seal the members' data keys with it, some at a time, until none is left."""
+    if keyring.given():
+        await keyring.current().rewrap(tx, limit=REWRAPPED_PER_RUN)
+
 
 SCHEDULE = [
     every(seconds=10, run=returns.settle),
     every(seconds=60, run=checks.check, name="ledger.check"),
+    every(seconds=60, run=data_keys_rewrapped, name="keys.data_keys_rewrapped"),
     daily(at="04:00", run=checks.check_everything, name="ledger.check_everything"),
 ]
