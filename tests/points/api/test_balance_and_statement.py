@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from common.storage import Database
-from tests.points.api.conftest import Client
+from tests.points.conftest import Client
 from tests.points.world import (
     SHOP,
     day,

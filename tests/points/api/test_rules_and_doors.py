@@ -15,7 +15,7 @@ from common.storage import Database
 from points.__main__ import SERVICE
 from points.settings import Settings
 from tests.common.http.conformance import conformance
-from tests.points.api.conftest import Client
+from tests.points.conftest import Client
 from tests.points.world import day, happen, member, purchase, value
 
 RULES = "/v1/earning-rules"
