@@ -22,7 +22,7 @@ _OTHERS = ("postgres", *BROKER_PORTS, "mail_smtp")
 EVERY_PORT = frozenset((*_WANTED, *_OTHERS))
 
 WORKER, API = "worker", "api"
-KEEPS_PERSONAL_DATA = ("members", "notify")
+KEEPS_PERSONAL_DATA = ("members", "points", "notify")
 """Only these are given the master keys."""
 
 

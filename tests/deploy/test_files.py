@@ -77,7 +77,7 @@ def test_each_service_migrates_before_it_runs(described: dict[str, Any]) -> None
 
 def test_only_services_that_keep_personal_data_have_the_master_keys(described: dict[str, Any]) -> None:
     holders = {name.partition("-")[0] for name, part in described["services"].items() if "MASTER_KEYS" in str(part)}
-    assert holders == {"members", "notify"}
+    assert holders == {"members", "points", "notify"}
 
 
 def test_ports_are_published_on_loopback_only(described: dict[str, Any]) -> None:
