@@ -93,12 +93,14 @@ def test_an_unknown_permission_is_refused_where_it_is_written() -> None:
 
 
 def test_roles_give_only_permissions_that_exist() -> None:
-    assert set(ROLES) == {"admin", "operator", "support", "analyst", "auditor", "publisher"}
+    assert set(ROLES) == {"admin", "operator", "support", "analyst", "auditor", "publisher", "checkout"}
     for granted in ROLES.values():
         assert granted <= PERMISSIONS
     assert ROLES["publisher"] == {"purchases:write"}
     assert not any(name.endswith((":write", ":reveal")) for name in ROLES["auditor"])
     assert not any(name.startswith("members:") for name in ROLES["analyst"])
+    assert not any(name.startswith("members:") or name == "pins:reset" for name in ROLES["checkout"])
+    assert not {"pins:write", "pins:grant"} & ROLES["support"], "support could spend what is a member's"
 
 
 def test_a_scope_only_takes_away() -> None:

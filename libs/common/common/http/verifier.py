@@ -5,9 +5,12 @@ Own tokens (members signs them): TOKEN_ISSUER, TOKEN_AUDIENCE, and TOKEN_JWKS_UR
 An outside OIDC issuer: TOKEN_ALGORITHMS (`RS256`, `ES256`) says so; its keys are found by discovery unless
 TOKEN_JWKS_URL is given, TOKEN_ROLES_CLAIM is the path of its roles, TOKEN_ROLE_MAP its names → ours
 (`crm-admin=admin,…`).
+
+PIN grants are always signed by members: GRANT_ISSUER says its address when TOKEN_ISSUER is an outside one.
 """
 
 from common.runtime.settings import ServiceSettings
+from common.security.grants import GrantVerifier
 from common.security.keysets import DiscoveredKeys, KeySource, RemoteKeys
 from common.security.roles import ROLES
 from common.security.tokens import OWN_ALGORITHMS, TokenRules, TokenVerifier
@@ -32,6 +35,15 @@ def verifier_for(settings: ServiceSettings, *, keys: KeySource | None = None) ->
         if settings.token_jwks_url:
             keys = RemoteKeys(settings.token_jwks_url)
     return TokenVerifier(rules, keys)
+
+
+def grants_for(settings: ServiceSettings, *, keys: KeySource | None = None) -> GrantVerifier:
+    """The verifier of PIN grants; `keys` where they are known without asking members."""
+    issuer = settings.grant_issuer or settings.token_issuer
+    if keys is None:
+        same = issuer == settings.token_issuer
+        keys = RemoteKeys((settings.token_jwks_url if same else "") or issuer + JWKS_PATH)
+    return GrantVerifier(TokenVerifier(TokenRules(issuer=issuer, audience=settings.token_audience), keys))
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -68,6 +68,8 @@ class ServiceSettings(BaseSettings):
     token_issuer: WebUrl = "http://127.0.0.1:8001"  # noqa: S105 - an address
     """Who signs the tokens: members, or any OpenID Connect issuer."""
     token_jwks_url: WebUrl = ""
+    grant_issuer: WebUrl = ""
+    """Members' address, where PIN grants come from; needed only when `token_issuer` is not members."""
     token_audience: str = "loyalty"  # noqa: S105 - a name
     token_algorithms: str = ""
     """Of an outside OpenID Connect issuer: `RS256,ES256`; empty for tokens of members."""

@@ -3,6 +3,7 @@
 | module | idea |
 |---|---|
 | `permissions` | roles and what each may do; `allow(...)`, `public()`, `CurrentCaller` for routes |
+| `grants` | a member gave the payment PIN: make, verify; never an access token |
 | `tokens` | signed access tokens (EdDSA JWT): make, verify |
 | `keysets` | where a verifier finds public keys: a fixed set, a JWKS URL, an OIDC issuer |
 | `signing` | the key that signs tokens: make, seal for storage, open again |

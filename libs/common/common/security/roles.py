@@ -4,11 +4,11 @@
 |---|---|---|
 | admin | runs the platform | everything |
 | operator | runs the programme | everything but staff, clients and the audit log |
-| support | speaks with members | see and change members, reveal contact data, see points, see and resend notices |
+| support | speaks with members | see and change members, reveal contact data, reset PINs, see points, resend notices |
 | analyst | looks at figures | analytics and the programme's settings, no member |
 | auditor | checks | see everything but personal data, verify the ledger, read the audit log; change nothing |
 | publisher | another system's client | hand in purchases, nothing else |
-| checkout | a till, a web shop, a mini-program | hand in purchases, spend points, order rewards, use coupons, play |
+| checkout | a till, a web shop, a mini-program | hand in purchases, take PINs, spend points, order rewards, play |
 
 A permission is `noun:verb`. A new one is added here first: `allow(...)` refuses names that are not in this table.
 """
@@ -18,6 +18,7 @@ from collections.abc import Iterable
 PERMISSIONS = frozenset(
     {
         *("members:read", "members:write", "members:reveal"),
+        *("pins:write", "pins:grant", "pins:reset"),
         *("purchases:read", "purchases:write"),
         *("tiers:read", "tiers:write"),
         *("programme:read", "programme:write"),
@@ -43,7 +44,7 @@ PERMISSIONS = frozenset(
 _OPERATOR = PERMISSIONS - {"staff:read", "staff:write", "clients:read", "clients:write", "audit:read"}
 _SUPPORT = frozenset(
     {
-        *("members:read", "members:write", "members:reveal"),
+        *("members:read", "members:write", "members:reveal", "pins:reset"),
         *("purchases:read", "points:read", "notices:read", "notices:write", "preferences:write"),
         *("tiers:read", "programme:read", "rules:read", "templates:read"),
         *("points:redeem", "points:adjust", "points:transfer"),
@@ -54,6 +55,7 @@ _SUPPORT = frozenset(
 _ANALYST = frozenset({"analytics:read", "programme:read", "tiers:read", "rules:read"})
 _CHECKOUT = frozenset(
     {
+        *("pins:write", "pins:grant"),
         *("points:read", "points:redeem", "purchases:write", "activities:write"),
         *("rewards:read", "rewards:order", "coupons:read", "coupons:use", "incentives:read", "incentives:play"),
     }
