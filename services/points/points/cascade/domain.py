@@ -23,6 +23,20 @@ class Bought:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """An activity that was taken in: what a member did besides buying. It follows the order it names, if any."""
+
+    member_id: UUID
+    source: str
+    activity_id: str
+    activity: str
+    occurred_at: datetime
+    fields: Mapping[str, bool | int | str] = field(default_factory=dict)
+    order_source: str = ""
+    order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
     """A return that was applied: of `basis` minor units `before` had come back, now `after` have."""
 
