@@ -1,0 +1,91 @@
+"""What cannot be done with an order. Attributes are facts that may be shown."""
+
+from datetime import datetime
+from uuid import UUID
+
+
+class OrderUnknownError(Exception):
+    """No such order."""
+
+    def __init__(self, order_id: UUID) -> None:
+        super().__init__(f"No order {order_id} of a reward is known.")
+        self.order_id = order_id
+
+
+class RequestIdReusedError(Exception):
+    """The caller used this id for another order."""
+
+    def __init__(self, request_id: str, order_id: UUID) -> None:
+        super().__init__(f"request_id {request_id} was used for order {order_id}, which is another one.")
+        self.request_id = request_id
+        self.order_id = order_id
+
+
+class AddressNeededError(Exception):
+    """Goods go somewhere."""
+
+    def __init__(self, reward: str) -> None:
+        super().__init__(f"Reward {reward} is sent to the member: an address is needed.")
+        self.reward = reward
+
+
+class AddressNotNeededError(Exception):
+    """Personal data that nobody needs is not kept."""
+
+    def __init__(self, reward: str) -> None:
+        super().__init__(f"Reward {reward} is not sent to anybody: leave the address out.")
+        self.reward = reward
+
+
+class PaymentTooLateError(Exception):
+    """The time to pay was over; what was paid is to be given back by who took it."""
+
+    def __init__(self, order_id: UUID, pay_until: datetime) -> None:
+        super().__init__(f"Order {order_id} was to be paid before {pay_until.isoformat()}.")
+        self.order_id = order_id
+        self.pay_until = pay_until
+
+
+class AlreadyUsedError(Exception):
+    """A coupon or ticket of the order was used, so it cannot be cancelled."""
+
+    def __init__(self, order_id: UUID, kind: str, used: int, of: int) -> None:
+        super().__init__(f"{used} of {of} ({kind}) of order {order_id} cannot be taken back: used or gone.")
+        self.order_id = order_id
+        self.kind = kind
+        self.used = used
+        self.of = of
+
+
+class TicketUnknownError(Exception):
+    """No ticket has this code."""
+
+    def __init__(self) -> None:
+        super().__init__("No ticket has this code.")
+
+
+class TicketUsedError(Exception):
+    """A ticket opens the door once."""
+
+    def __init__(self, ticket_id: UUID, used_at: datetime) -> None:
+        super().__init__(f"Ticket {ticket_id} was used at {used_at.isoformat()}.")
+        self.ticket_id = ticket_id
+        self.used_at = used_at
+
+
+class TicketRevokedError(Exception):
+    """Its order was cancelled."""
+
+    def __init__(self, ticket_id: UUID) -> None:
+        super().__init__(f"Ticket {ticket_id} is not valid any more: its order was cancelled.")
+        self.ticket_id = ticket_id
+
+
+class TicketOfOtherRewardError(Exception):
+    """The ticket is for another occasion; it stays unused."""
+
+    def __init__(self, ticket_id: UUID, reward: str, expected: str) -> None:
+        super().__init__(f"Ticket {ticket_id} is for {reward}, not for {expected}.")
+        self.ticket_id = ticket_id
+        self.reward = reward
+        self.expected = expected
