@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from common.storage import Transaction
 from points.cascade.domain import Bought, Effect, Returned
 from points.ledger.handlers import Wallets
+from points.limits import handlers as limits
 
 
 async def purchases_taken(tx: Transaction, wallets: Wallets, purchases: Sequence[Bought]) -> None:
@@ -13,4 +14,4 @@ async def purchases_taken(tx: Transaction, wallets: Wallets, purchases: Sequence
 
 async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequence[Returned]) -> list[Effect]:
     """After returns were applied: what else they change, as lines of their receipts."""
-    return []
+    return [*await limits.purchases_returned(tx, wallets, returns)]

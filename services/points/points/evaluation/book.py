@@ -1,0 +1,167 @@
+"""All published versions of all rules, and which of them count for what happened then and was recorded then."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from points.evaluation.conditions import (
+    BirthdayNear,
+    FirstPurchase,
+    Lines,
+    Segment,
+    parts,
+)
+from points.evaluation.matching import Test, compiled
+from points.evaluation.occasion import PURCHASE, Occasion
+from points.evaluation.rule import ONE, Coupon, Factor, Fixed, Multiplier, Rate, Retirement, Rule
+
+RATE, FIXED, MULTIPLIER, COUPON = range(4)
+
+FIRST_PURCHASE, BIRTHDAY, SEGMENTS, LINES, LIMITS = "first_purchase", "birthday", "segments", "lines", "limits"
+"""What a book may need to be told beside the purchase and the tier."""
+
+
+class Entry:
+    """A rule made ready: what evaluating asks for often lies at hand."""
+
+    __slots__ = (
+        "by_tier",
+        "effect",
+        "factor",
+        "kind",
+        "limited",
+        "lines",
+        "own_terms",
+        "per",
+        "points",
+        "rule",
+        "test",
+        "wallet",
+    )
+
+    def __init__(self, rule: Rule) -> None:
+        effect = rule.effect
+        self.rule = rule
+        self.test: Test | None = compiled(rule.condition) if rule.condition else None
+        self.limited = bool(rule.limits)
+        self.own_terms = rule.waiting is not None or rule.expiry is not None
+        self.wallet = rule.wallet
+        self.points, self.per = 0, 1
+        self.factor: Factor = ONE
+        self.by_tier: Mapping[str, Factor] = {}
+        self.lines = effect.lines if isinstance(effect, Rate | Multiplier) else None
+        match effect:
+            case Rate(points=points, per=per):
+                self.kind, self.points, self.per = RATE, points, per
+            case Fixed(points=points):
+                self.kind, self.points = FIXED, points
+            case Multiplier(factor=factor, by_tier=by_tier):
+                self.kind, self.factor, self.by_tier = MULTIPLIER, factor, by_tier
+            case Coupon():
+                self.kind, self.wallet = COUPON, ""
+
+
+class Plan:
+    """The rules for one kind of occasion, in the order they are looked at.
+
+    `simple`: none of them ends it for others, none is in a group.
+    """
+
+    __slots__ = ("entries", "limited", "simple")
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        ordered = sorted(rules, key=lambda rule: (-rule.priority, not rule.exclusive, rule.key))
+        self.entries = tuple(map(Entry, ordered))
+        self.simple = not any(rule.exclusive or rule.stop or rule.group for rule in ordered)
+        self.limited = tuple(entry for entry in self.entries if entry.limited)
+
+
+NOTHING = Plan(())
+
+
+class Valid:
+    """The versions that count at one time."""
+
+    __slots__ = ("_activities", "_purchases", "rules")
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+        by_activity: defaultdict[str, list[Rule]] = defaultdict(list)
+        for rule in rules:
+            if rule.occasion != PURCHASE:
+                by_activity[rule.activity].append(rule)
+        self._purchases = Plan(rule for rule in rules if rule.occasion == PURCHASE)
+        self._activities = {activity: Plan(found) for activity, found in by_activity.items()}
+
+    def plan(self, occasion: Occasion) -> Plan:
+        if occasion.kind == PURCHASE:
+            return self._purchases
+        return self._activities.get(occasion.activity, NOTHING)
+
+
+class Book:
+    """`needs`: which facts any of its rules asks for; what is not in it need not be loaded."""
+
+    def __init__(self, rules: Iterable[Rule], retirements: Iterable[Retirement] = ()) -> None:
+        self.rules = tuple(sorted(rules, key=lambda rule: (rule.key, rule.version)))
+        self.retirements = tuple(retirements)
+        self.needs = frozenset(_needs(self.rules))
+        self._occurred = sorted(
+            {rule.effective_from for rule in self.rules} | {end.retired_from for end in self.retirements}
+        )
+        self._recorded = sorted(
+            {rule.published_at for rule in self.rules} | {end.recorded_at for end in self.retirements}
+        )
+        self._valid: dict[tuple[int, int], Valid] = {}
+
+    def valid_at(self, occurred_at: datetime, recorded_at: datetime) -> Valid:
+        """Of each rule the version with the greatest `effective_from` not after `occurred_at` (of several the newest),
+        among those published by `recorded_at` and not retired by then.
+        """
+        place = (bisect_right(self._occurred, occurred_at), bisect_right(self._recorded, recorded_at))
+        valid = self._valid.get(place)
+        if valid is None:
+            valid = self._valid[place] = Valid(self._counting(occurred_at, recorded_at))
+        return valid
+
+    def version(self, key: str, version: int) -> Rule | None:
+        return next((rule for rule in self.rules if (rule.key, rule.version) == (key, version)), None)
+
+    def _counting(self, occurred_at: datetime, recorded_at: datetime) -> list[Rule]:
+        best: dict[str, Rule] = {}
+        for rule in self.rules:
+            if rule.published_at > recorded_at or rule.effective_from > occurred_at:
+                continue
+            if self.retirement_of(rule, occurred_at, recorded_at) is not None:
+                continue
+            known = best.get(rule.key)
+            if known is None or known.effective_from <= rule.effective_from:
+                best[rule.key] = rule
+        return list(best.values())
+
+    def retirement_of(self, rule: Rule, occurred_at: datetime, recorded_at: datetime) -> Retirement | None:
+        """What ended this version for such an occasion, if anything did."""
+        for end in self.retirements:
+            known = rule.published_at <= end.recorded_at <= recorded_at
+            if known and end.rule == rule.key and end.retired_from <= occurred_at:
+                return end
+        return None
+
+
+def _needs(rules: Iterable[Rule]) -> Iterable[str]:
+    for rule in rules:
+        if rule.limits:
+            yield LIMITS
+        if isinstance(rule.effect, Rate | Multiplier) and rule.effect.lines:
+            yield LINES
+        for part in parts(rule.condition) if rule.condition else ():
+            match part:
+                case FirstPurchase():
+                    yield FIRST_PURCHASE
+                case BirthdayNear():
+                    yield BIRTHDAY
+                case Segment():
+                    yield SEGMENTS
+                case Lines():
+                    yield LINES

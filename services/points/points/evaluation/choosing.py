@@ -1,0 +1,118 @@
+"""Which of the rules that match may pay: priorities, exclusive rules, groups of which the best for the member pays."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
+
+from points.evaluation.book import Entry, Plan
+from points.evaluation.earned import Sum
+from points.evaluation.matching import Situation
+from points.evaluation.rule import Room, Rule, Usage
+
+MAX_COMBINATIONS = 64
+MAX_ROUNDS = 16
+
+OUTRANKED, CLOSED, NO_MATCH = "outranked", "limit_reached", "no_match"
+
+Note = Callable[[Entry, str, Entry | None], None]
+"""Hears of each rule that is left out: why, and by whom."""
+
+
+def counting(
+    plan: Plan, situation: Situation, usage: Usage | None, rooms: dict[str, Room], note: Note | None = None
+) -> list[Entry]:
+    """The rules that match and are not ended by others, before groups; `rooms` gets what limits leave to them.
+
+    A rule whose limit leaves nothing does not count, so that what it would have displaced pays instead.
+    """
+    if plan.simple and note is None:
+        return [
+            entry
+            for entry in plan.entries
+            if (entry.test is None or entry.test(situation))
+            and (not entry.limited or _open(entry.rule, situation, usage, rooms))
+        ]
+    chosen: list[Entry] = []
+    ended: dict[str, Entry] = {}
+    for entry in plan.entries:
+        end = ended.get(entry.wallet)
+        if end is not None and (end.rule.exclusive or entry.rule.priority < end.rule.priority):
+            reason, by = OUTRANKED, end
+        elif entry.test is not None and not entry.test(situation):
+            reason, by = NO_MATCH, None
+        elif entry.limited and not _open(entry.rule, situation, usage, rooms):
+            reason, by = CLOSED, None
+        else:
+            chosen.append(entry)
+            if entry.rule.exclusive or (entry.rule.stop and end is None):
+                ended[entry.wallet] = entry
+            continue
+        if note is not None:
+            note(entry, reason, by)
+    return chosen
+
+
+def _open(rule: Rule, situation: Situation, usage: Usage | None, rooms: dict[str, Room]) -> bool:
+    if usage is None:
+        return True
+    room = usage.room(rule, situation.person.member_id, situation.local.date())
+    rooms[rule.key] = room
+    return room.closed is None
+
+
+def best_of_groups(
+    entries: Sequence[Entry], situation: Situation, rooms: Mapping[str, Room]
+) -> tuple[list[Entry], dict[str, Entry]]:
+    """Of each group only the rule with which the wallet gets most, limits considered; a draw goes to the one that comes
+    first. Also gives who was left out, with who was better, by key.
+    """
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.rule.group:
+            groups.setdefault(entry.rule.group, []).append(entry)
+    contested = [group for group in groups.values() if len(group) > 1]
+    if not contested:
+        return list(entries), {}
+
+    def worth(combination: Iterable[Entry]) -> tuple[int, int]:
+        wanted = set(map(id, combination))
+        rest = [entry for entry in entries if len(groups.get(entry.rule.group, ())) < 2 or id(entry) in wanted]
+        found = Sum(rest, situation.occasion, situation.person.tier, rooms)
+        return sum(found.numerators), found.denominator
+
+    winners = _winners(contested, worth)
+    beaten = {
+        entry.rule.key: winner
+        for group, winner in zip(contested, winners, strict=True)
+        for entry in group
+        if entry is not winner
+    }
+    return [entry for entry in entries if entry.rule.key not in beaten], beaten
+
+
+def _winners(groups: Sequence[Sequence[Entry]], worth: Callable[[Iterable[Entry]], tuple[int, int]]) -> Sequence[Entry]:
+    combinations = 1
+    for group in groups:
+        combinations *= len(group)
+    if combinations <= MAX_COMBINATIONS:
+        return _most(product(*groups), worth)
+    # Too many to try all: improve one group after another until none can be improved alone.
+    best = [group[0] for group in groups]
+    for _ in range(MAX_ROUNDS):
+        before = list(best)
+        for place, group in enumerate(groups):
+            best = list(_most(([*best[:place], entry, *best[place + 1 :]] for entry in group), worth))
+        if best == before:
+            break
+    return best
+
+
+def _most(
+    combinations: Iterable[Sequence[Entry]], worth: Callable[[Iterable[Entry]], tuple[int, int]]
+) -> Sequence[Entry]:
+    best: Sequence[Entry] = ()
+    most, per = -1, 1
+    for combination in combinations:
+        numerator, denominator = worth(combination)
+        if numerator * per > most * denominator:
+            best, most, per = combination, numerator, denominator
+    return best

@@ -1,0 +1,94 @@
+"""What an occasion earns, by the rules that count: pure, exact, whole numbers only, rounded once for each wallet."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from points.evaluation.book import Book, Entry, Plan, Valid
+from points.evaluation.choosing import best_of_groups, counting
+from points.evaluation.earned import CouponGrant, Earned, Evaluation, Share, Sum, Used, earned_in
+from points.evaluation.matching import Situation
+from points.evaluation.occasion import ACTIVITY, PURCHASE, Birthday, Expiry, Line, Occasion, Person, Terms
+from points.evaluation.rule import Coupon, Limit, Retirement, Room, Rule, Usage
+from points.evaluation.sums import rounded, spread
+
+__all__ = [
+    "ACTIVITY",
+    "PURCHASE",
+    "Birthday",
+    "Book",
+    "CouponGrant",
+    "Earned",
+    "Evaluation",
+    "Expiry",
+    "Limit",
+    "Line",
+    "Occasion",
+    "Person",
+    "Retirement",
+    "Room",
+    "Rule",
+    "Share",
+    "Terms",
+    "Usage",
+    "Used",
+    "Valid",
+    "evaluate",
+    "rounded",
+    "spread",
+]
+
+NOTHING = Evaluation((), (), ())
+
+
+def evaluate(valid: Valid, occasion: Occasion, person: Person, terms: Terms, usage: Usage | None = None) -> Evaluation:
+    """What the occasion earns by the rules of `valid` (`book.valid_at(occurred_at, recorded_at)`).
+
+    Without `usage` limits are not looked at. Nothing is changed: `Usage.take` counts what was used.
+    """
+    plan = valid.plan(occasion)
+    if not plan.entries:
+        return NOTHING
+    situation = Situation(occasion, person, terms.zone)
+    rooms: dict[str, Room] = {}
+    chosen = counting(plan, situation, usage, rooms)
+    if not chosen:
+        return NOTHING
+    return settled(plan, chosen, situation, terms, rooms)[0]
+
+
+class Settled(NamedTuple):
+    """How an evaluation came about: the wallets' sums, and who was beaten by whom within a group."""
+
+    evaluation: Evaluation
+    sums: Mapping[str, Sum]
+    beaten: Mapping[str, Entry]
+
+
+def settled(
+    plan: Plan, chosen: Sequence[Entry], situation: Situation, terms: Terms, rooms: Mapping[str, Room]
+) -> Settled:
+    """Sum up the rules that count, wallet by wallet."""
+    by_wallet: dict[str, list[Entry]] = {}
+    for entry in chosen:
+        by_wallet.setdefault(entry.wallet, []).append(entry)
+    coupons = by_wallet.pop("", None)
+    beaten: dict[str, Entry] = {}
+    sums: dict[str, Sum] = {}
+    earned: list[Earned] = []
+    used: list[Used] = []
+    for wallet, entries in by_wallet.items():
+        if not plan.simple:
+            entries, lost = best_of_groups(entries, situation, rooms)
+            beaten |= lost
+        sums[wallet] = found = Sum(entries, situation.occasion, situation.person.tier, rooms)
+        credits, taken = earned_in(found, wallet, situation.occasion, terms)
+        earned += credits
+        used += taken
+    grants = []
+    for entry in coupons or ():
+        rule = entry.rule
+        assert isinstance(rule.effect, Coupon)
+        grants.append(CouponGrant(rule.effect.template, rule.key, rule.version))
+        if entry.limited:
+            used.append(Used(rule, 0))
+    return Settled(Evaluation(tuple(earned), tuple(grants), tuple(used)), sums, beaten)

@@ -1,0 +1,48 @@
+"""Exact sums of points: whole numbers only, rounded once, and split so that the parts add up to the whole."""
+
+from collections.abc import Sequence
+
+FLOOR, HALF_UP, CEIL = "floor", "half_up", "ceil"
+
+
+def rounded(numerator: int, denominator: int, mode: str) -> int:
+    """The fraction as a whole number: `floor`, `half_up` or `ceil`. Raises ValueError for another mode."""
+    if mode == FLOOR:
+        return numerator // denominator
+    if mode == CEIL:
+        return -(-numerator // denominator)
+    if mode == HALF_UP:
+        return (2 * numerator + denominator) // (2 * denominator)
+    raise ValueError(f"rounding mode {mode!r} is not known")
+
+
+def spread(total: int, weights: Sequence[int]) -> tuple[int, ...]:
+    """`total` split in proportion to the weights (none negative): the largest remainder gets the rest, ties go to the
+    earlier part. Weights that are all 0 leave everything with the first.
+    """
+    whole = sum(weights)
+    if not whole:
+        return (total, *(0 for _ in weights[1:])) if weights else ()
+    parts, remainders = [], []
+    for weight in weights:
+        part, remainder = divmod(total * weight, whole)
+        parts.append(part)
+        remainders.append(remainder)
+    return tuple(_with_rest(parts, remainders, total - sum(parts)))
+
+
+def whole_parts(numerators: Sequence[int], denominator: int, total: int) -> list[int]:
+    """Fractions over one denominator as whole numbers whose sum is `total`, which is the fractions' sum, rounded."""
+    parts, remainders = [], []
+    for numerator in numerators:
+        part, remainder = divmod(numerator, denominator)
+        parts.append(part)
+        remainders.append(remainder)
+    return _with_rest(parts, remainders, total - sum(parts))
+
+
+def _with_rest(parts: list[int], remainders: list[int], rest: int) -> list[int]:
+    if rest:
+        for place in sorted(range(len(parts)), key=lambda place: -remainders[place])[:rest]:
+            parts[place] += 1
+    return parts

@@ -1,0 +1,201 @@
+"""What limits of rules have been used, by whom and in which period; what is left; what comes back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from points.evaluation.calendar import week_start
+from points.evaluation.earned import Evaluation
+from points.evaluation.occasion import Occasion
+from points.evaluation.rule import BUDGET, EVER, ORDER, POINTS, Limit, Room, Rule
+
+EVERYBODY = UUID(int=0)
+"""Holds what is used of budgets."""
+
+_UNLIMITED = 2**62
+
+
+class RowKey(NamedTuple):
+    """A rule's usage by a member, or by EVERYBODY, in a period: `ever`, `day:2026-11-22`, `week:` and its first day,
+    `month:2026-11`, `year:2026`.
+    """
+
+    rule: str
+    holder: UUID
+    period: str
+
+
+@dataclass(slots=True)
+class Row:
+    points: int = 0
+    uses: int = 0
+    changed: bool = False
+
+
+class Taking(NamedTuple):
+    """What one occasion (kind, source, key) took of one row, and how much of that has come back."""
+
+    kind: str
+    source: str
+    key: str
+    rule: str
+    holder: UUID
+    period: str
+    points: int
+    uses: int
+    points_back: int
+    uses_back: int
+
+    @property
+    def row(self) -> RowKey:
+        return RowKey(self.rule, self.holder, self.period)
+
+    @property
+    def occasion(self) -> tuple[str, str, str]:
+        return (self.kind, self.source, self.key)
+
+
+class Exhausted(NamedTuple):
+    """A budget in which nothing is left. `resets_on`: the first day of its next period, None for never."""
+
+    rule: Rule
+    limit: Limit
+    resets_on: date | None
+
+
+def period_of(period: str, day: date, first_day_of_week: int) -> str:
+    """The name of the period that a day of the programme's calendar lies in."""
+    match period:
+        case "day":
+            return f"day:{day.isoformat()}"
+        case "week":
+            return f"week:{week_start(day, first_day_of_week).isoformat()}"
+        case "month":
+            return f"month:{day:%Y-%m}"
+        case "year":
+            return f"year:{day.year:04}"
+    return EVER
+
+
+def next_period(period: str, day: date, first_day_of_week: int) -> date | None:
+    """The first day of the period after the one that the day lies in; None for never."""
+    try:
+        match period:
+            case "day":
+                return day + timedelta(days=1)
+            case "week":
+                return week_start(day, first_day_of_week) + timedelta(days=7)
+            case "month":
+                return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+            case "year":
+                return date(day.year + 1, 1, 1)
+    except (OverflowError, ValueError):
+        pass
+    return None
+
+
+def rows_of(rule: Rule, member_id: UUID, day: date, first_day_of_week: int) -> dict[Limit, RowKey]:
+    """Which row each limit of the rule counts in; limits per order count nowhere."""
+    return {
+        limit: RowKey(
+            rule.key,
+            EVERYBODY if limit.scope == BUDGET else member_id,
+            period_of(limit.period, day, first_day_of_week),
+        )
+        for limit in rule.limits
+        if limit.scope != ORDER
+    }
+
+
+@dataclass(slots=True, kw_only=True)
+class Usage:
+    """The rows that matter for a batch while it is decided, and what is to be written of them."""
+
+    first_day_of_week: int = 1
+    rows: dict[RowKey, Row] = field(default_factory=dict)
+    takings: dict[tuple[str, str, str], list[Taking]] = field(default_factory=dict)
+    changed: dict[tuple[tuple[str, str, str], RowKey], Taking] = field(default_factory=dict)
+    exhausted: list[Exhausted] = field(default_factory=list)
+
+    def room(self, rule: Rule, member_id: UUID, day: date) -> Room:
+        """What the rule may still give the member on that day."""
+        rows = rows_of(rule, member_id, day, self.first_day_of_week)
+        least, tightest = _UNLIMITED, None
+        for limit in rule.limits:
+            left = self._left(limit, rows.get(limit))
+            if left <= 0:
+                return Room(0, limit, limit, next_period(limit.period, day, self.first_day_of_week))
+            if limit.unit == POINTS and left < least:
+                least, tightest = left, limit
+        if tightest is None:
+            return Room()
+        return Room(least, None, tightest, next_period(tightest.period, day, self.first_day_of_week))
+
+    def _left(self, limit: Limit, key: RowKey | None) -> int:
+        row = self.rows.get(key) if key else None
+        if row is None:
+            return limit.amount
+        return limit.amount - (row.points if limit.unit == POINTS else row.uses)
+
+    def take(
+        self, evaluation: Evaluation, occasion: Occasion, member_id: UUID, day: date, *, returned: int = 0
+    ) -> None:
+        """Count what the occasion was given. `returned` minor units of its basis have come back already."""
+        for rule, points in evaluation.used:
+            rows = rows_of(rule, member_id, day, self.first_day_of_week)
+            before = {limit: self._left(limit, key) for limit, key in rows.items()}
+            back = given_back(points, 1, returned, occasion.basis)
+            for key in sorted(set(rows.values())):
+                one = Taking(occasion.kind, occasion.source, occasion.key, *key, points, 1, *back)
+                self._move(one.row, points - back[0], 1 - back[1])
+                self.changed[one.occasion, one.row] = one
+            for limit, key in rows.items():
+                if limit.scope == BUDGET and before[limit] > 0 >= self._left(limit, key):
+                    resets_on = next_period(limit.period, day, self.first_day_of_week)
+                    self.exhausted.append(Exhausted(rule, limit, resets_on))
+
+    def release(self, kind: str, source: str, key: str) -> None:
+        """Undo what an occasion took, so that it can be evaluated anew. Its takings must have been loaded."""
+        for one in self.takings.pop((kind, source, key), []):
+            self._move(one.row, one.points_back - one.points, one.uses_back - one.uses)
+            self.changed[one.occasion, one.row] = one._replace(points=0, uses=0, points_back=0, uses_back=0)
+
+    def _move(self, key: RowKey, points: int, uses: int) -> None:
+        row = self.rows.setdefault(key, Row())
+        row.points += points
+        row.uses += uses
+        row.changed = True
+
+
+def given_back(points: int, uses: int, returned: int, basis: int) -> tuple[int, int]:
+    """How much of a taking has come back in all when `returned` of `basis` came back: a share of the points, and the
+    use once nothing is left. Cumulative, so that any split sums to the whole.
+    """
+    if returned <= 0:
+        return 0, 0
+    if returned >= basis:
+        return points, uses
+    return points * returned // basis, 0
+
+
+def give_back(taking: Taking, returned: int, basis: int) -> Taking:
+    """The taking once so much of its purchase has come back; never less than had come back before."""
+    points, uses = given_back(taking.points, taking.uses, returned, basis)
+    return taking._replace(points_back=max(points, taking.points_back), uses_back=max(uses, taking.uses_back))
+
+
+def wanted_rows(
+    rules: Iterable[Rule],
+    occasions: Iterable[tuple[Occasion, UUID, date]],
+    first_day_of_week: int,
+) -> Mapping[RowKey, None]:
+    """All rows that these occasions could use, sorted."""
+    limited = [rule for rule in rules if rule.limits]
+    found: set[RowKey] = set()
+    for occasion, member_id, day in occasions:
+        for rule in limited:
+            if rule.occasion == occasion.kind and rule.activity == occasion.activity:
+                found.update(rows_of(rule, member_id, day, first_day_of_week).values())
+    return dict.fromkeys(sorted(found))
