@@ -9,12 +9,13 @@ from fastapi import FastAPI
 from common.http import create_app
 from common.security.tokens import TokenVerifier
 from common.storage import Database
-from points.__main__ import SERVICE
 
 Client = httpx.AsyncClient
 
 
 def make_app(database: Database, verifier: TokenVerifier) -> FastAPI:
+    from points.__main__ import SERVICE  # not above: the tests of one subject's decisions need no other subject
+
     return create_app(
         service="points", routers=SERVICE.routers, problems=SERVICE.problems, database=database, verifier=verifier
     )
