@@ -15,7 +15,8 @@ from common.messaging.topology import definitions
 from stack.management import Management
 
 PUBLISHER = "demo-shop"
-BROKER_USERS = (*SERVICES, PUBLISHER)
+TRUSTED_PUBLISHER = "demo-crm"
+BROKER_USERS = (*SERVICES, PUBLISHER, TRUSTED_PUBLISHER)
 VHOST = "loyalty"
 
 

@@ -26,9 +26,14 @@ class Secrets(BaseModel):
 
 
 def secrets_in(file: Path) -> Secrets:
-    """Read them, or make them up and write them."""
+    """Read them, or make them up and write them; broker users that came since get theirs."""
     if file.exists():
-        return Secrets.model_validate_json(file.read_text(encoding="utf-8"))
+        known = Secrets.model_validate_json(file.read_text(encoding="utf-8"))
+        fresh = {user: _password() for user in BROKER_USERS if user not in known.broker_users}
+        if fresh:
+            known = known.model_copy(update={"broker_users": {**known.broker_users, **fresh}})
+            file.write_text(json.dumps(known.model_dump(), indent=2) + "\n", encoding="utf-8")
+        return known
     made = Secrets(
         database_admin=_password(),
         databases={service: _password() for service in SERVICES},

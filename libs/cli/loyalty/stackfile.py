@@ -12,7 +12,7 @@ The file holds passwords (mode 600) and looks like this; everything listens on l
       "rabbitmq": {"management_url": "http://…", "prometheus_url": "http://…", "vhost": "loyalty",
                    "operator_url": "amqp://operator:…",                 may do everything
                    "user": "operator", "password": "…"},                for the management API
-      "publisher": {"user": "demo-shop", "url": "amqp://demo-shop:…"},  may only write purchase.* to loyalty.events
+      "publisher": {"user": "demo-shop", "url": "amqp://demo-shop:…"},  may only write purchase.* and activity.*
       "mail": {"smtp_host": "127.0.0.1", "smtp_port": 2525, "http_url": "http://127.0.0.1:8025"},
       "admin": {"email": "…", "password": "…"},                         the first member of staff
       "logs": "/…/.run/logs"                       <service>-api.log, <service>-worker.log; null with Docker

@@ -145,13 +145,22 @@ def permission_of(service: str) -> Permission:
     )
 
 
-def publisher_permission() -> Permission:
-    """An outside system's user: it may write `purchase.*` to `loyalty.events` and do nothing else."""
+SHOP_NOUNS = ("activity", "purchase")
+"""What a till or a web shop speaks of. Who belongs together and who is one person is not for a shop to say."""
+TRUSTED_SUFFIX = "-crm"
+"""Publishers whose name ends so may write all contracts that come from outside: segments and merges too."""
+
+
+def publisher_permission(name: str) -> Permission:
+    """An outside system's user: it may write its kinds of events to `loyalty.events` and do nothing else."""
+    outside = sorted({contract.TYPE.rsplit(".", 1)[0] for contract in PUBLISHERS["outside"]})
+    trusted = [key for key in outside if not key.startswith(tuple(f"{noun}." for noun in SHOP_NOUNS))]
+    own = [rf"({'|'.join(SHOP_NOUNS)})\.[a-z_]+", *(map(re.escape, trusted) if name.endswith(TRUSTED_SUFFIX) else ())]
     return Permission(
         configure="^$",
         write=rf"^{re.escape(EVENTS)}$",
         read="^$",
-        topics={EVENTS: r"^purchase\.[a-z_]+\.v[0-9]+$", RETRY: NO_KEY, RETURN: NO_KEY, DEAD: NO_KEY},
+        topics={EVENTS: rf"^({'|'.join(own)})\.v[0-9]+$", RETRY: NO_KEY, RETURN: NO_KEY, DEAD: NO_KEY},
     )
 
 
@@ -163,11 +172,11 @@ def operator_permission() -> Permission:
 SERVICES = tuple(SUBSCRIBERS)
 
 
-def permissions(publishers: tuple[str, ...] = ("demo-shop",)) -> dict[str, Permission]:
+def permissions(publishers: tuple[str, ...] = ("demo-shop", "demo-crm")) -> dict[str, Permission]:
     """The whole matrix, by user."""
     return {
         **{service: permission_of(service) for service in SERVICES},
-        **{publisher: publisher_permission() for publisher in publishers},
+        **{publisher: publisher_permission(publisher) for publisher in publishers},
         "operator": operator_permission(),
     }
 
