@@ -215,7 +215,7 @@ def _sentence(error: BaseException | None, url: str, exchange: str) -> str:
         case amqp.PublishError():
             return f"{broker} gave an event back: no queue hears its type on {exchange} (is the platform set up there?)"
         case ChannelAccessRefused():
-            return f"{broker} refused: this user may not publish this to {exchange} (a shop may write purchase.*, activity.*)"
+            return f"{broker} refused: may not publish this to {exchange} (a shop may write purchase.*, activity.*)"
         case ConnectionNotAllowed():
             return f"{broker} refused: this user may not use this virtual host"
         case amqp.AuthenticationError() | amqp.ProbableAuthenticationError():
