@@ -1,8 +1,0 @@
-"""Figures by day, rule and reward."""
-
-revision = "0010"
-down_revision = "0009"
-
-
-def upgrade() -> None:
-    pass
