@@ -1,0 +1,46 @@
+"""Limits of templates that stay exact under many workers.
+
+Every member has a row per template; a template whose total is limited has one more, which all take turns on. So a
+template without such a limit makes nobody wait. The transaction holds the template (`coupon_templates.handlers`), so
+that no activation begins a total while somebody counts without it.
+"""
+
+from collections.abc import Iterable
+
+from common.storage import Transaction
+from points.coupon_limits import store
+from points.coupon_limits.domain import NOBODY as NOBODY
+from points.coupon_limits.domain import TOTAL, Counts, Key
+from points.coupon_templates.domain import Limits
+
+
+async def lock(tx: Transaction, keys: Iterable[Key]) -> Counts:
+    """The counts of these (template, member), and of the templates' totals, locked in order."""
+    return Counts(values=await store.lock(tx, _with_totals(keys)))
+
+
+async def read(tx: Transaction, keys: Iterable[Key]) -> Counts:
+    """The same as they are now, without locks."""
+    asked = _with_totals(keys)
+    return Counts(values=await store.read(tx, asked) if asked else {})
+
+
+async def save(tx: Transaction, counts: Counts) -> None:
+    if counts.changed:
+        await store.save(tx, [(*key, *counts.values[key]) for key in sorted(counts.changed)])
+
+
+async def activated(tx: Transaction, template: str, limits: Limits) -> None:
+    """A version with these limits is issued from now on. The caller holds the template alone."""
+    if limits.issued_total is not None or limits.used_total is not None:
+        await store.begin_total(tx, template)
+
+
+async def totals(tx: Transaction, template: str) -> dict[str, int]:
+    """`issued`, `used`, `members` (who were issued one)."""
+    return await store.totals(tx, template)
+
+
+def _with_totals(keys: Iterable[Key]) -> set[Key]:
+    asked = set(keys)
+    return asked | {(template, TOTAL) for template, _ in asked}
