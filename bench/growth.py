@@ -32,14 +32,14 @@ _FILL = (
         'base', '1', 'floor', {POINTS}, 0, 0, at, at, hash FROM ({_EARLIER}) AS old
     """,
     f"""
-    INSERT INTO transfers (member_id, wallet, sequence, from_account, to_account, points, balance, debt, kind,
-        order_source, order_id, reference, occurred_at, recorded_at, previous_hash, hash)
-    SELECT member_id, 'points', sequence, 'issue', 'wallet', {POINTS}, {POINTS} * sequence, 0, 'earned',
+    INSERT INTO transfers (member_id, wallet, sequence, from_account, to_account, points, balance, debt, pending,
+        held, kind, order_source, order_id, reference, occurred_at, recorded_at, previous_hash, hash)
+    SELECT member_id, 'points', sequence, 'issue', 'wallet', {POINTS}, {POINTS} * sequence, 0, 0, 0, 'earned',
         '//bench/old', order_id, '', at, at, previous_hash, hash FROM ({_EARLIER}) AS old
     """,
     f"""
-    INSERT INTO lots (member_id, wallet, sequence, points, remaining, earned_at, order_source, order_id)
-    SELECT member_id, 'points', sequence, {POINTS}, {POINTS}, at, '//bench/old', order_id FROM ({_EARLIER}) AS old
+    INSERT INTO lots (member_id, wallet, sequence, points, remaining, earned_at, order_source, order_id, pending)
+    SELECT member_id, 'points', sequence, {POINTS}, {POINTS}, at, '//bench/old', order_id, false FROM ({_EARLIER}) AS old
     """,
     f"""
     UPDATE wallets SET sequence = {EACH}, balance = {EACH * POINTS},

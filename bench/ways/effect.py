@@ -67,6 +67,7 @@ def lot_row(wallet: Wallet) -> dict[str, Any]:
         "expires_at": lot.expires_at,
         "order_source": lot.order_source,
         "order_id": lot.order_id,
+        "pending": lot.pending,
     }
 
 

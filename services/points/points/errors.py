@@ -25,3 +25,49 @@ class PersonalDataClosedError(Exception):
 
     def __init__(self) -> None:
         super().__init__("Personal data cannot be kept here: MASTER_KEYS is not set.")
+
+
+class InsufficientPointsError(Exception):
+    """A member cannot spend so many points. `balance` is what can be spent now, `debt` what is owed."""
+
+    def __init__(self, member_id: UUID, wallet: str, *, balance: int, need: int, debt: int) -> None:
+        super().__init__(f"{need} points of wallet {wallet} are needed, {balance} can be spent, {debt} are owed.")
+        self.member_id = member_id
+        self.wallet = wallet
+        self.balance = balance
+        self.need = need
+        self.debt = debt
+
+
+class WalletNotSpendableError(Exception):
+    """What this type of wallet holds is not for spending (growth value)."""
+
+    def __init__(self, member_id: UUID, wallet: str) -> None:
+        super().__init__(f"What is in wallet {wallet} cannot be spent.")
+        self.member_id = member_id
+        self.wallet = wallet
+
+
+class MoreThanTakenError(Exception):
+    """More points were to be given back than the debit `sequence` took and still has."""
+
+    def __init__(
+        self, member_id: UUID, wallet: str, *, sequence: int, points: int, taken: int, given_back: int
+    ) -> None:
+        super().__init__(
+            f"{points} points cannot be given back: {taken} were taken, {given_back} were given back before."
+        )
+        self.member_id = member_id
+        self.wallet = wallet
+        self.sequence = sequence
+        self.points = points
+        self.taken = taken
+        self.given_back = given_back
+
+
+class WalletTypeUnknownError(Exception):
+    """No type of wallet with this key was configured, nor is it built in."""
+
+    def __init__(self, wallet: str) -> None:
+        super().__init__(f"There is no type of wallet {wallet}.")
+        self.wallet = wallet

@@ -2,12 +2,24 @@
 
 from common.http import problem
 from common.security.cipher import PersonalDataErasedError
-from points.errors import MemberUnknownError, PersonalDataClosedError, PurchaseUnknownError
+from points.errors import (
+    InsufficientPointsError,
+    MemberUnknownError,
+    MoreThanTakenError,
+    PersonalDataClosedError,
+    PurchaseUnknownError,
+    WalletNotSpendableError,
+    WalletTypeUnknownError,
+)
 from points.rules.domain import MultiplierError
 
 PROBLEMS = {
     MemberUnknownError: problem(404, "unknown_member", "Member not known"),
     PurchaseUnknownError: problem(404, "unknown_purchase", "Purchase not known"),
+    InsufficientPointsError: problem(409, "insufficient_points", "Not enough points"),
+    WalletNotSpendableError: problem(409, "wallet_not_spendable", "What this wallet holds cannot be spent"),
+    MoreThanTakenError: problem(409, "more_than_taken", "More points were to be given back than were taken"),
+    WalletTypeUnknownError: problem(404, "unknown_wallet_type", "Type of wallet not known"),
     PersonalDataErasedError: problem(410, "personal_data_erased", "The personal data was erased"),
     PersonalDataClosedError: problem(503, "personal_data_closed", "Personal data cannot be kept here"),
     MultiplierError: problem(422, "bad_multiplier", "A tier multiplier is not a decimal number"),

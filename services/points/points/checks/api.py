@@ -16,9 +16,13 @@ class WalletCheck(ResponseBody):
     transfers: int
     balance: int = Field(description="Sum of all members' wallets, as they are kept.")
     debt: int
+    pending: int = Field(description="Points that wait.")
+    held: int = Field(description="Points that are reserved.")
     issued: int = Field(description="Folded from transfers, less what repricing took back.")
     clawed_back: int
     written_off: int
+    expired: int
+    redeemed: int = Field(description="Spent for good, less what was given back.")
     difference: int = Field(description="Sum over all accounts: 0 in a ledger that holds.")
     problems: list[dict[str, str | int]] = Field(description="Member, what is written, what its transfers add up to.")
     all_read_at: datetime | None = Field(description="When every transfer and lot was last read from the beginning.")
@@ -44,9 +48,13 @@ async def check(tx: Tx) -> CheckResponse:
             transfers=one.transfers,
             balance=one.balance,
             debt=one.debt,
+            pending=one.pending,
+            held=one.held,
             issued=one.issued,
             clawed_back=one.clawed_back,
             written_off=one.written_off,
+            expired=one.expired,
+            redeemed=one.redeemed,
             difference=one.difference,
             problems=[dict(problem) for problem in one.problems],
             all_read_at=complete.get(one.wallet),
@@ -65,6 +73,10 @@ class WalletFiguresResponse(ResponseBody):
     shortfall: int
     debt_repaid: int
     outstanding: int
+    pending: int
+    held: int
+    expired: int
+    redeemed: int
     debt: int
     transfers: int
     sum: int = Field(description="Over all accounts: 0.")

@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from points.ledger.domain import CLAWBACK, DEBT, ISSUE, WALLET, WRITE_OFF
+from points.ledger.wallet import (
+    CLAWBACK,
+    DEBT,
+    EXPIRY,
+    HELD,
+    ISSUE,
+    MEMBERS_ACCOUNTS,
+    PENDING,
+    REDEMPTION,
+    WALLET,
+    WRITE_OFF,
+)
 
 MAX_PROBLEMS = 100
 
@@ -22,11 +33,13 @@ class Movement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What the tables that are kept up to date say of one type of wallet."""
+    """What the tables that are kept up to date say of one type of wallet. `lots` are all, those that wait too."""
 
     balance: int
     debt: int
     lots: int
+    pending: int = 0
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +69,14 @@ class Finding:
     transfers: int
     balance: int
     debt: int
+    pending: int
+    held: int
     lots: int
     issued: int
     clawed_back: int
     written_off: int
+    expired: int
+    redeemed: int
     difference: int
     problems: Sequence[Mapping[str, str | int]]
 
@@ -77,13 +94,15 @@ def net_of(movements: Sequence[Movement], account: str) -> int:
 def judge(wallet: str, movements: Sequence[Movement], stored: Stored, differences: Sequence[Difference]) -> Finding:
     """The members' side as it is stored against the programme's side folded from transfers."""
     accounts = {one.from_account for one in movements} | {one.to_account for one in movements}
-    programme = {account: net_of(movements, account) for account in accounts - {WALLET, DEBT}}
+    programme = {account: net_of(movements, account) for account in accounts - MEMBERS_ACCOUNTS}
     problems = [one.facts() for one in differences[:MAX_PROBLEMS]]
-    folded = {WALLET: net_of(movements, WALLET), DEBT: -net_of(movements, DEBT)}
+    members = {account: net_of(movements, account) for account in MEMBERS_ACCOUNTS}
     for what, written, added_up in (
-        ("sum of balances", stored.balance, folded[WALLET]),
-        ("sum of debts", stored.debt, folded[DEBT]),
-        ("sum of lots", stored.lots, stored.balance),
+        ("sum of balances", stored.balance, members[WALLET]),
+        ("sum of debts", stored.debt, -members[DEBT]),
+        ("sum of pending", stored.pending, members[PENDING]),
+        ("sum of held", stored.held, members[HELD]),
+        ("sum of lots", stored.lots, stored.balance + stored.pending),
     ):
         if written != added_up:
             problems.append({"what": what, "written": written, "folded": added_up, "difference": written - added_up})
@@ -92,10 +111,14 @@ def judge(wallet: str, movements: Sequence[Movement], stored: Stored, difference
         transfers=sum(one.transfers for one in movements),
         balance=stored.balance,
         debt=stored.debt,
+        pending=stored.pending,
+        held=stored.held,
         lots=stored.lots,
         issued=-programme.get(ISSUE, 0),
         clawed_back=programme.get(CLAWBACK, 0),
         written_off=-programme.get(WRITE_OFF, 0),
-        difference=stored.balance - stored.debt + sum(programme.values()),
+        expired=programme.get(EXPIRY, 0),
+        redeemed=programme.get(REDEMPTION, 0),
+        difference=stored.balance + stored.pending + stored.held - stored.debt + sum(programme.values()),
         problems=problems,
     )

@@ -2,37 +2,57 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
+
+from sqlalchemy import Row
 
 from common.runtime.logs import logger
 from common.storage import Transaction
+from common.storage.programme import programme
 from points import metrics
 from points.checks import domain, store
 from points.checks.domain import MAX_PROBLEMS, Finding, Movement
-from points.ledger.domain import DEBT_REPAID, EARNED, REPRICED, SHORTFALL, WALLET
+from points.ledger.domain import DEBT_REPAID, EARNED, PENDING, REPRICED, SHORTFALL, WALLET
 
 
 async def check(tx: Transaction) -> None:
     """Timed job: what has moved since the last check. Transfers that were folded before are not read again."""
-    await _keep(tx, _findings(await store.advance(tx, with_lots=False, limit=MAX_PROBLEMS)), complete=False)
+    await _keep(
+        tx,
+        _findings(await store.advance(tx, zone=await _zone(tx), with_lots=False, limit=MAX_PROBLEMS)),
+        complete=False,
+    )
 
 
 async def check_everything(tx: Transaction) -> None:
     """Timed job: every transfer and every lot from the beginning."""
     await store.start_again(tx)
-    await _keep(tx, _findings(await store.advance(tx, with_lots=True, limit=MAX_PROBLEMS)), complete=True)
+    await _keep(
+        tx, _findings(await store.advance(tx, zone=await _zone(tx), with_lots=True, limit=MAX_PROBLEMS)), complete=True
+    )
     await store.prune(tx)
 
 
 async def look(tx: Transaction) -> list[Finding]:
     """The ledger now, without keeping the result."""
-    return _findings(await store.look(tx, limit=MAX_PROBLEMS))
+    return _findings(await store.look(tx, zone=await _zone(tx), limit=MAX_PROBLEMS))
 
 
 async def latest_complete(tx: Transaction) -> dict[str, datetime]:
     """When every transfer was last read, by type of wallet."""
     return {row.wallet: row.checked_at for row in await store.latest_complete(tx)}
+
+
+async def by_day(tx: Transaction, wallet: str, first: date, last: date) -> Sequence[Row[Any]]:
+    """`day, from_account, to_account, kind, transfers, points` of what occurred on these local days, both included:
+    what the checks have folded, and what has moved since.
+    """
+    return await store.by_day(tx, wallet, first=first, last=last, zone=await _zone(tx))
+
+
+async def _zone(tx: Transaction) -> str:
+    return (await programme(tx)).time_zone
 
 
 def _findings(ledger: store.Ledger) -> list[Finding]:
@@ -67,6 +87,10 @@ class WalletFigures:
     shortfall: int
     debt_repaid: int
     outstanding: int
+    pending: int
+    held: int
+    expired: int
+    redeemed: int
     debt: int
     transfers: int
     sum: int
@@ -75,7 +99,7 @@ class WalletFigures:
 
 async def figures(tx: Transaction) -> tuple[Any, list[WalletFigures]]:
     """How many rows of what, and the points of each type of wallet."""
-    ledger = await store.look(tx, limit=MAX_PROBLEMS)
+    ledger = await store.look(tx, zone=await _zone(tx), limit=MAX_PROBLEMS)
     return await store.figures(tx), [_figures_of(wallet, *ledger[wallet]) for wallet in sorted(ledger)]
 
 
@@ -87,7 +111,7 @@ def _figures_of(
     def moved(*kinds: str) -> int:
         return sum(one.points for one in movements if one.kind in kinds)
 
-    repriced_up = sum(one.points for one in movements if one.kind == REPRICED and one.to_account == WALLET)
+    repriced_up = sum(one.points for one in movements if one.kind == REPRICED and one.to_account in (WALLET, PENDING))
     return WalletFigures(
         wallet=wallet,
         issued=moved(EARNED),
@@ -97,6 +121,10 @@ def _figures_of(
         shortfall=moved(SHORTFALL),
         debt_repaid=moved(DEBT_REPAID),
         outstanding=stored.balance,
+        pending=stored.pending,
+        held=stored.held,
+        expired=finding.expired,
+        redeemed=finding.redeemed,
         debt=stored.debt,
         transfers=finding.transfers,
         sum=finding.difference,

@@ -5,6 +5,7 @@ LATERAL keeps it wallet by wallet, by the index: the planner cannot know how few
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Row
@@ -14,51 +15,63 @@ from points.checks.domain import Difference, Finding, Movement, Stored
 
 _MOVED = """
     moved AS MATERIALIZED (
-        SELECT member_id, wallet, wallets.sequence, wallets.balance, wallets.debt,
+        SELECT member_id, wallet, wallets.sequence, wallets.balance, wallets.debt, wallets.pending, wallets.held,
             COALESCE(checked.sequence, 0) AS checked, COALESCE(checked.balance, 0) AS checked_balance,
-            COALESCE(checked.debt, 0) AS checked_debt
+            COALESCE(checked.debt, 0) AS checked_debt, COALESCE(checked.pending, 0) AS checked_pending,
+            COALESCE(checked.held, 0) AS checked_held
         FROM wallets LEFT JOIN wallet_checks AS checked USING (member_id, wallet)
         WHERE wallets.sequence <> COALESCE(checked.sequence, 0)
             OR wallets.balance <> COALESCE(checked.balance, 0) OR wallets.debt <> COALESCE(checked.debt, 0)
+            OR wallets.pending <> COALESCE(checked.pending, 0) OR wallets.held <> COALESCE(checked.held, 0)
     ), tail AS (
-        SELECT wallet, from_account, to_account, kind, part.points
+        SELECT wallet, from_account, to_account, kind, CAST(occurred_at AT TIME ZONE :zone AS date) AS day, part.points
         FROM moved CROSS JOIN LATERAL (
-            SELECT from_account, to_account, kind, points FROM transfers
+            SELECT from_account, to_account, kind, occurred_at, points FROM transfers
             WHERE transfers.member_id = moved.member_id AND transfers.wallet = moved.wallet
                 AND transfers.sequence > moved.checked
             OFFSET 0
         ) AS part
-    ), checked AS MATERIALIZED (
-        SELECT member_id, wallet, moved.sequence, moved.balance, moved.debt,
+    )
+"""
+_CHECKED = """
+    checked AS MATERIALIZED (
+        SELECT member_id, wallet, moved.sequence, moved.balance, moved.debt, moved.pending, moved.held,
             checked + transfers AS transfers, GREATEST(checked, last) AS last,
             checked_balance + folded.balance AS folded_balance, checked_debt + folded.debt AS folded_debt,
-            of_lots.remaining
+            checked_pending + folded.pending AS folded_pending, checked_held + folded.held AS folded_held,
+            of_lots.remaining, of_lots.waiting
         FROM moved CROSS JOIN LATERAL (
             SELECT count(*) AS transfers, max(sequence) AS last,
                 COALESCE(sum(points) FILTER (WHERE to_account = 'wallet'), 0)
                     - COALESCE(sum(points) FILTER (WHERE from_account = 'wallet'), 0) AS balance,
                 COALESCE(sum(points) FILTER (WHERE from_account = 'debt'), 0)
-                    - COALESCE(sum(points) FILTER (WHERE to_account = 'debt'), 0) AS debt
+                    - COALESCE(sum(points) FILTER (WHERE to_account = 'debt'), 0) AS debt,
+                COALESCE(sum(points) FILTER (WHERE to_account = 'pending'), 0)
+                    - COALESCE(sum(points) FILTER (WHERE from_account = 'pending'), 0) AS pending,
+                COALESCE(sum(points) FILTER (WHERE to_account = 'held'), 0)
+                    - COALESCE(sum(points) FILTER (WHERE from_account = 'held'), 0) AS held
             FROM transfers
             WHERE transfers.member_id = moved.member_id AND transfers.wallet = moved.wallet
                 AND transfers.sequence > moved.checked
         ) AS folded CROSS JOIN LATERAL (
-            SELECT COALESCE(sum(lots.remaining), 0) AS remaining FROM lots
-            WHERE lots.member_id = moved.member_id AND lots.wallet = moved.wallet
+            SELECT COALESCE(sum(lots.remaining) FILTER (WHERE NOT pending), 0) AS remaining,
+                COALESCE(sum(lots.remaining) FILTER (WHERE pending), 0) AS waiting
+            FROM lots
+            WHERE lots.member_id = moved.member_id AND lots.wallet = moved.wallet AND lots.remaining > 0
         ) AS of_lots
     )
 """
 _KEEP_FOLDED = """
     kept AS (
-        INSERT INTO wallet_checks (member_id, wallet, sequence, balance, debt)
-        SELECT member_id, wallet, last, folded_balance, folded_debt FROM checked
-        ON CONFLICT (member_id, wallet) DO UPDATE
-            SET sequence = excluded.sequence, balance = excluded.balance, debt = excluded.debt
+        INSERT INTO wallet_checks (member_id, wallet, sequence, balance, debt, pending, held)
+        SELECT member_id, wallet, last, folded_balance, folded_debt, folded_pending, folded_held FROM checked
+        ON CONFLICT (member_id, wallet) DO UPDATE SET sequence = excluded.sequence, balance = excluded.balance,
+            debt = excluded.debt, pending = excluded.pending, held = excluded.held
     ), added AS (
-        INSERT INTO account_totals (wallet, from_account, to_account, kind, transfers, points)
-        SELECT wallet, from_account, to_account, kind, count(*), sum(points) FROM tail
-        GROUP BY wallet, from_account, to_account, kind
-        ON CONFLICT (wallet, from_account, to_account, kind) DO UPDATE SET
+        INSERT INTO account_totals (wallet, day, from_account, to_account, kind, transfers, points)
+        SELECT wallet, day, from_account, to_account, kind, count(*), sum(points) FROM tail
+        GROUP BY wallet, day, from_account, to_account, kind
+        ON CONFLICT (wallet, day, from_account, to_account, kind) DO UPDATE SET
             transfers = account_totals.transfers + excluded.transfers, points = account_totals.points + excluded.points
     )
 """
@@ -68,7 +81,10 @@ _SEEN = """
         FROM checked, LATERAL (VALUES
             ('balance', balance, folded_balance),
             ('debt', debt, folded_debt),
+            ('pending', pending, folded_pending),
+            ('held', held, folded_held),
             ('lots', remaining, folded_balance),
+            ('lots that wait', waiting, folded_pending),
             ('newest transfer', sequence, last),
             ('number of transfers', sequence, transfers)
         ) AS problem(what, written, folded)
@@ -83,29 +99,43 @@ _SEEN = """
             GROUP BY wallet, from_account, to_account, kind
         ) AS both_parts GROUP BY wallet, from_account, to_account, kind
     ), stored AS (
-        SELECT wallet, sum(balance) AS balance, sum(debt) AS debt FROM wallets GROUP BY wallet
+        SELECT wallet, sum(balance) AS balance, sum(debt) AS debt, sum(pending) AS pending, sum(held) AS held
+        FROM wallets GROUP BY wallet
     ), lots_now AS (
         SELECT wallet, sum(remaining) AS lots FROM lots WHERE CAST(:with_lots AS boolean) GROUP BY wallet
     )
     SELECT 'stored' AS part, wallet, CAST(NULL AS text) AS from_account, CAST(NULL AS text) AS to_account,
         CAST(NULL AS text) AS kind, CAST(NULL AS uuid) AS member_id,
         balance AS first, debt AS second,
-        COALESCE(lots, CASE WHEN CAST(:with_lots AS boolean) THEN 0 ELSE balance END) AS third
+        COALESCE(lots, CASE WHEN CAST(:with_lots AS boolean) THEN 0 ELSE balance + pending END) AS third,
+        pending AS fourth, held AS fifth
         FROM stored LEFT JOIN lots_now USING (wallet)
     UNION ALL
-    SELECT 'movement', wallet, from_account, to_account, kind, NULL, transfers, points, NULL FROM movements
+    SELECT 'movement', wallet, from_account, to_account, kind, NULL, transfers, points, NULL, NULL, NULL FROM movements
     UNION ALL
-    SELECT 'wrong', wallet, what, NULL, NULL, member_id, written, folded, NULL FROM wrong
+    SELECT 'wrong', wallet, what, NULL, NULL, member_id, written, folded, NULL, NULL, NULL FROM wrong
 """
-_LOOK = f"WITH {_MOVED}, {_SEEN}"
-_ADVANCE = f"WITH {_MOVED}, {_KEEP_FOLDED}, {_SEEN}"
+_LOOK = f"WITH {_MOVED}, {_CHECKED}, {_SEEN}"
+_ADVANCE = f"WITH {_MOVED}, {_CHECKED}, {_KEEP_FOLDED}, {_SEEN}"
+_BY_DAY = f"""
+    WITH {_MOVED}
+    SELECT day, from_account, to_account, kind, CAST(sum(transfers) AS bigint) AS transfers,
+        CAST(sum(points) AS bigint) AS points
+    FROM (
+        SELECT wallet, day, from_account, to_account, kind, transfers, points FROM account_totals
+        UNION ALL
+        SELECT wallet, day, from_account, to_account, kind, 1, points FROM tail
+    ) AS both_parts
+    WHERE wallet = :wallet AND day BETWEEN :first AND :last
+    GROUP BY day, from_account, to_account, kind ORDER BY day, from_account, to_account, kind
+"""
 _FORGET = ("DELETE FROM wallet_checks", "DELETE FROM account_totals")
 _NO_LIMIT = "SET LOCAL statement_timeout = '280s'"
 _KEEP = """
     INSERT INTO ledger_checks (checked_at, complete, wallet, transfers, balance, debt, lots, issued, clawed_back,
-        written_off, difference, problems)
+        written_off, difference, problems, pending, held, expired, redeemed)
     VALUES (:now, :complete, :wallet, :transfers, :balance, :debt, :lots, :issued, :clawed_back, :written_off,
-        :difference, CAST(:problems AS jsonb))
+        :difference, CAST(:problems AS jsonb), :pending, :held, :expired, :redeemed)
 """
 _PRUNE = (
     "DELETE FROM ledger_checks WHERE checked_at < CAST(:now AS timestamptz) - interval '30 days' AND problems = '[]'"
@@ -120,23 +150,24 @@ Ledger = dict[str, tuple[list[Movement], Stored, list[Difference]]]
 """By type of wallet."""
 
 
-async def look(tx: Transaction, *, limit: int) -> Ledger:
+async def look(tx: Transaction, *, zone: str, limit: int) -> Ledger:
     """The ledger now: what was folded before, and what has moved since. Names at most `limit` differences."""
-    return _ledger(await tx.fetch_all(_LOOK, {"with_lots": False, "limit": limit}))
+    return _ledger(await tx.fetch_all(_LOOK, {"with_lots": False, "zone": zone, "limit": limit}))
 
 
-async def advance(tx: Transaction, *, with_lots: bool, limit: int) -> Ledger:
+async def advance(tx: Transaction, *, zone: str, with_lots: bool, limit: int) -> Ledger:
     """The same, and the next look starts from here. `with_lots` adds up every lot, not only those of moved wallets."""
     await tx.execute(_NO_LIMIT)
-    return _ledger(await tx.fetch_all(_ADVANCE, {"with_lots": with_lots, "limit": limit}))
+    return _ledger(await tx.fetch_all(_ADVANCE, {"with_lots": with_lots, "zone": zone, "limit": limit}))
+
+
+async def by_day(tx: Transaction, wallet: str, *, first: date, last: date, zone: str) -> Sequence[Row[Any]]:
+    """`day, from_account, to_account, kind, transfers, points` of what occurred on these local days, both included."""
+    return await tx.fetch_all(_BY_DAY, {"wallet": wallet, "first": first, "last": last, "zone": zone})
 
 
 def _ledger(rows: Sequence[Any]) -> Ledger:
-    found: Ledger = {
-        row.wallet: ([], Stored(balance=int(row.first), debt=int(row.second), lots=int(row.third)), [])
-        for row in rows
-        if row.part == "stored"
-    }
+    found: Ledger = {row.wallet: ([], _stored(row), []) for row in rows if row.part == "stored"}
     for row in rows:
         movements, _, differences = found.setdefault(row.wallet, ([], Stored(balance=0, debt=0, lots=0), []))
         if row.part == "movement":
@@ -156,6 +187,16 @@ def _ledger(rows: Sequence[Any]) -> Ledger:
                 )
             )
     return found
+
+
+def _stored(row: Any) -> Stored:
+    return Stored(
+        balance=int(row.first),
+        debt=int(row.second),
+        lots=int(row.third),
+        pending=int(row.fourth),
+        held=int(row.fifth),
+    )
 
 
 async def start_again(tx: Transaction) -> None:
@@ -181,6 +222,10 @@ async def keep(tx: Transaction, finding: Finding, *, complete: bool) -> None:
             "written_off": finding.written_off,
             "difference": finding.difference,
             "problems": json.dumps(list(finding.problems)),
+            "pending": finding.pending,
+            "held": finding.held,
+            "expired": finding.expired,
+            "redeemed": finding.redeemed,
         },
     )
 

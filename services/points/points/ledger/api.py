@@ -1,5 +1,6 @@
 """Balances, and the proof that a member's ledger was not changed."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
@@ -19,9 +20,12 @@ LATEST = datetime.fromisoformat("9999-12-31T23:59:59+00:00")
 class WalletBalance(ResponseBody):
     wallet: str
     available: int = Field(description="Points that can be spent; what has expired is not among them.")
+    pending: int = Field(description="Points that wait, for a time or for the return window to close.")
+    held: int = Field(description="Points reserved for redemptions that are not confirmed yet.")
     debt: int = Field(description="Points owed; the next credit repays them first.")
     expiring: int = Field(description="Of the available points, those that expire within `within_days`.")
     next_expiry: datetime | None = Field(description="When the next points expire.")
+    next_release: datetime | None = Field(description="When the next of the points that wait can be spent.")
 
 
 class BalanceResponse(ResponseBody):
@@ -50,31 +54,15 @@ async def balance(
 ) -> BalanceResponse:
     """Two times may be asked: what we knew at `recorded_until` about `as_of`."""
     if as_of is None and recorded_until is None:
-        rows = await handlers.balances(tx, member_id, soon=tx.now + timedelta(days=within_days))
-        wallets = [
-            WalletBalance(
-                wallet=row.wallet,
-                available=row.balance - row.expired,
-                debt=row.debt,
-                expiring=row.expiring,
-                next_expiry=row.next_expiry,
-            )
-            for row in rows
-        ]
-        return BalanceResponse(member_id=member_id, as_of=tx.now, recorded_until=tx.now, wallets=wallets)
+        known = await handlers.balances(tx, member_id, soon=tx.now + timedelta(days=within_days))
+        return BalanceResponse(member_id=member_id, as_of=tx.now, recorded_until=tx.now, wallets=_wallets(known))
     occurred_at, recorded_at = as_of or LATEST, recorded_until or tx.now
     past = await handlers.balances_as_of(tx, member_id, occurred_at=occurred_at, recorded_at=recorded_at)
-    return BalanceResponse(
-        member_id=member_id,
-        as_of=occurred_at,
-        recorded_until=recorded_at,
-        wallets=[
-            WalletBalance(
-                wallet=row.wallet, available=row.balance - row.expired, debt=row.debt, expiring=0, next_expiry=None
-            )
-            for row in past
-        ],
-    )
+    return BalanceResponse(member_id=member_id, as_of=occurred_at, recorded_until=recorded_at, wallets=_wallets(past))
+
+
+def _wallets(known: Sequence[handlers.Balance]) -> list[WalletBalance]:
+    return [WalletBalance.model_validate(one, from_attributes=True) for one in known]
 
 
 class ChainBreak(ResponseBody):

@@ -1,271 +1,272 @@
 """Double entry: a movement is one transfer between two accounts of one wallet type, a positive integer.
 
-Accounts of a member: `wallet` (what lots hold) and `debt` (what is owed, never more than 0). Accounts of the programme:
-`issue`, `clawback`, `write_off`. Rows are named tuples: a batch of them becomes columns with `zip`.
+Accounts of a member: `wallet` (what lots hold), `pending` (lots that wait), `held` (reserved) and `debt` (what is owed,
+never more than 0). Accounts of the programme: `issue`, `redemption`, `expiry`, `clawback`, `write_off`, `adjustment`,
+and the clearing accounts `gift` and `merge`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from hashlib import sha256
-from typing import NamedTuple
-from uuid import UUID
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-WALLET, DEBT = "wallet", "debt"
-ISSUE, CLAWBACK, WRITE_OFF = "issue", "clawback", "write_off"
+from points.errors import InsufficientPointsError
+from points.ledger.chain import GENESIS, Break, Cause, Transfer, breaks, chained, microseconds, rehashed
+from points.ledger.giving_back import GIVEN_BACK, GivenBack, Part, give_back
+from points.ledger.wallet import (
+    ADJUSTMENT,
+    CLAWBACK,
+    DEBT,
+    EXPIRY,
+    GIFT,
+    HELD,
+    ISSUE,
+    MEMBERS_ACCOUNTS,
+    MERGE,
+    PENDING,
+    REDEMPTION,
+    WALLET,
+    WRITE_OFF,
+    Consumption,
+    Lot,
+    Released,
+    Restoration,
+    Wallet,
+    change,
+    consume,
+    is_expired,
+    load,
+    loaded,
+    must_be_none,
+    open_lot,
+    repay,
+    spendable_lots,
+    spending_order,
+    transfer,
+)
+
+__all__ = [
+    "ADJUSTMENT",
+    "CLAWBACK",
+    "DEBT",
+    "EXPIRY",
+    "GENESIS",
+    "GIFT",
+    "GIVEN_BACK",
+    "HELD",
+    "ISSUE",
+    "MEMBERS_ACCOUNTS",
+    "MERGE",
+    "PENDING",
+    "REDEMPTION",
+    "WALLET",
+    "WRITE_OFF",
+    "Break",
+    "Cause",
+    "Consumption",
+    "GivenBack",
+    "Lot",
+    "Part",
+    "Restoration",
+    "Transfer",
+    "Wallet",
+    "breaks",
+    "chained",
+    "give_back",
+    "load",
+    "microseconds",
+    "rehashed",
+    "transfer",
+]
 
 EARNED, CLAWED_BACK, SHORTFALL, REPRICED, DEBT_REPAID = "earned", "clawed_back", "shortfall", "repriced", "debt_repaid"
+RELEASED, EXPIRED, UNEXPIRED = "released", "expired", "unexpired"
 
 ALLOW_NEGATIVE, CLAMP, WITHIN_BALANCE, PENDING_ONLY = "allow_negative", "clamp", "within_balance", "pending_only"
-
-GENESIS = bytes(32)
-"""What the first transfer of a wallet names as the hash before it."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Cause(NamedTuple):
-    """Why points move: the word for it, the purchase, and further what of it (a return's id)."""
-
-    kind: str
-    order_source: str
-    order_id: str
-    reference: str
-    occurred_at: datetime
-    recorded_at: datetime
-
-
-class Transfer(NamedTuple):
-    """One row of the ledger. `balance` and `debt` are the member's afterwards; unknown texts are empty."""
-
-    member_id: UUID
-    wallet: str
-    sequence: int
-    from_account: str
-    to_account: str
-    points: int
-    balance: int
-    debt: int
-    kind: str
-    order_source: str
-    order_id: str
-    reference: str
-    occurred_at: datetime
-    recorded_at: datetime
-    previous_hash: bytes
-    hash: bytes
-
-
-class Consumption(NamedTuple):
-    """How much a debit took from one lot."""
-
-    member_id: UUID
-    wallet: str
-    sequence: int
-    lot_sequence: int
-    points: int
-
-
-@dataclass(slots=True)
-class Lot:
-    """What a credit left to spend; its id is the `sequence` of that credit in the member's wallet."""
-
-    sequence: int
-    points: int
-    remaining: int
-    earned_at: datetime
-    expires_at: datetime | None
-    order_source: str
-    order_id: str
-
-
-@dataclass(slots=True)
-class Wallet:
-    """One wallet of one member while its movements are decided, and what is to be written of them.
-
-    `lots` are the open lots, None while they are not loaded. `expired` is what of `balance` is past its time: 0 before
-    `earliest_expiry`, and afterwards known once the lots are loaded.
-    """
-
-    member_id: UUID
-    name: str
-    sequence: int = 0
-    head: bytes = GENESIS
-    balance: int = 0
-    debt: int = 0
-    earliest_expiry: datetime | None = None
-    expired: int = 0
-    lots: list[Lot] | None = None
-    is_new: bool = False
-    transfers: list[Transfer] = field(default_factory=list)
-    opened: list[Lot] = field(default_factory=list)
-    consumptions: list[Consumption] = field(default_factory=list)
-
-    @property
-    def spendable(self) -> int:
-        """What could be spent now, less debt."""
-        return self.balance - self.expired - self.debt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """`points` were to be taken; `shortfall` of them were not there. `sequence` is the first transfer's, 0 for none."""
+    """`points` were to be taken; `shortfall` of them were not there. `sequence` is the first transfer's, 0 for none.
+
+    `pending` of them had still been waiting.
+    """
 
     sequence: int
     points: int
     shortfall: int
+    pending: int = 0
 
 
-def microseconds(instant: datetime) -> int:
-    """Since 1970-01-01T00:00:00Z, exactly."""
-    since = instant - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def chained(
-    previous_hash: bytes,
-    member_id: UUID,
-    wallet: str,
-    sequence: int,
-    from_account: str,
-    to_account: str,
+def credit(
+    wallet: Wallet,
     points: int,
-    balance: int,
-    debt: int,
     cause: Cause,
-) -> bytes:
-    """SHA-256 over the canonical form of a transfer: the hash before it (32 bytes), the member id (16 bytes), then as
-    UTF-8, parted by NUL, which no text of ours contains: wallet, sequence, from, to, points, balance, debt, kind, order
-    source, order id, reference, and occurred and recorded as microseconds since 1970 in UTC.
+    expires_at: datetime | None,
+    *,
+    available_at: datetime | None = None,
+    waits: bool = False,
+    from_account: str = ISSUE,
+    earned_at: datetime | None = None,
+) -> int:
+    """Give points: debt is repaid first, only the rest opens a lot. Returns the sequence of the credit.
+
+    With `available_at` ahead, or `waits` (for an event), the lot is pending, and debt is repaid when it is released.
+    `earned_at` is when the points were earned, where that is not when they came here (gifts, merges).
     """
-    kind, order_source, order_id, reference, occurred_at, recorded_at = cause
-    text = (
-        f"{wallet}\0{sequence}\0{from_account}\0{to_account}\0{points}\0{balance}\0{debt}\0{kind}\0{order_source}\0"
-        f"{order_id}\0{reference}\0{microseconds(occurred_at)}\0{microseconds(recorded_at)}"
-    )
-    return sha256(previous_hash + member_id.bytes + text.encode()).digest()
-
-
-def transfer(wallet: Wallet, from_account: str, to_account: str, points: int, cause: Cause) -> int:
-    """Append one transfer to the wallet's chain and move its balances; returns its sequence."""
-    if to_account == WALLET:
-        wallet.balance += points
-    elif to_account == DEBT:
-        wallet.debt -= points
-    if from_account == WALLET:
-        wallet.balance -= points
-    elif from_account == DEBT:
-        wallet.debt += points
-    wallet.sequence = sequence = wallet.sequence + 1
-    member_id, name, balance, debt, previous = wallet.member_id, wallet.name, wallet.balance, wallet.debt, wallet.head
-    wallet.head = head = chained(
-        previous, member_id, name, sequence, from_account, to_account, points, balance, debt, cause
-    )
-    wallet.transfers.append(
-        Transfer(member_id, name, sequence, from_account, to_account, points, balance, debt, *cause, previous, head)
-    )
-    return sequence
-
-
-def credit(wallet: Wallet, points: int, cause: Cause, expires_at: datetime | None) -> int:
-    """Issue points: debt is repaid first, only the rest opens a lot. Returns the sequence of the credit."""
-    sequence = transfer(wallet, ISSUE, WALLET, points, cause)
+    earned, now = earned_at or cause.occurred_at, cause.recorded_at
+    if waits or (available_at is not None and available_at > now):
+        sequence = transfer(wallet, from_account, PENDING, points, cause)
+        lot = Lot(
+            sequence, points, points, earned, expires_at, cause.order_source, cause.order_id, available_at, pending=True
+        )
+        open_lot(wallet, lot, now)
+        return sequence
+    sequence = transfer(wallet, from_account, WALLET, points, cause)
     rest = points
     if wallet.debt:
         repaid = min(points, wallet.debt)
         transfer(wallet, WALLET, DEBT, repaid, cause._replace(kind=DEBT_REPAID))
         rest -= repaid
     if rest:
-        lot = Lot(sequence, rest, rest, cause.occurred_at, expires_at, cause.order_source, cause.order_id)
-        wallet.opened.append(lot)
-        if wallet.lots is not None:
-            wallet.lots.append(lot)
-        if expires_at is not None:
-            if wallet.earliest_expiry is None or expires_at < wallet.earliest_expiry:
-                wallet.earliest_expiry = expires_at
-            if expires_at <= cause.recorded_at:
-                wallet.expired += rest
+        lot = Lot(sequence, rest, rest, earned, expires_at, cause.order_source, cause.order_id, available_at)
+        open_lot(wallet, lot, now)
     return sequence
 
 
-def take(wallet: Wallet, points: int, cause: Cause, to_account: str, policy: str) -> Taken:
-    """Take points back for a purchase: its own lots first, then the earliest expiring. What is not there is the
-    shortfall, an entry of its own: debt (`allow_negative`), else written off. The wallet's lots must be loaded.
+def guard(wallet: Wallet, points: int) -> None:
+    """Raises InsufficientPointsError unless so many points can be spent: never what has expired, never in debt."""
+    if points <= 0:
+        raise ValueError(f"{points} points cannot be spent")
+    if wallet.debt or points > wallet.spendable:
+        raise InsufficientPointsError(
+            wallet.member_id, wallet.name, balance=max(0, wallet.spendable), need=points, debt=wallet.debt
+        )
+
+
+def spend(wallet: Wallet, points: int, cause: Cause, to_account: str = REDEMPTION) -> int:
+    """Debit points, the earliest expiring first. Returns the sequence of the debit; its lots must be loaded.
+
+    Raises InsufficientPointsError.
     """
-    before = len(wallet.transfers)
-    there = 0 if policy == PENDING_ONLY else min(points, reachable(wallet, cause))
+    guard(wallet, points)
+    lots = spendable_lots(wallet, cause.recorded_at)
+    sequence = transfer(wallet, WALLET, to_account, points, cause)
+    must_be_none(wallet, consume(wallet, lots, points, sequence, cause.recorded_at))
+    return sequence
+
+
+def spend_lots(wallet: Wallet, parts: Sequence[tuple[int, int]], cause: Cause, to_account: str) -> int:
+    """Debit these (lot, points), whatever their order, expired or not: undoing a gift or a merge. The lots must be
+    loaded, and none of them pending. Returns the sequence of the debit. Raises ValueError when a lot has less.
+    """
+    lots = {lot.sequence: lot for lot in loaded(wallet)}
+    points = sum(part for _, part in parts)
+    sequence = transfer(wallet, WALLET, to_account, points, cause)
+    for lot_sequence, part in parts:
+        lot = lots.get(lot_sequence)
+        if lot is None or lot.pending or not 0 < part <= lot.remaining:
+            raise ValueError(f"lot {lot_sequence} of member {wallet.member_id} has no {part} points to debit")
+        consume(wallet, [lot], part, sequence, cause.recorded_at)
+    return sequence
+
+
+def settle_held(wallet: Wallet, points: int, cause: Cause, to_account: str = REDEMPTION) -> int:
+    """Points that were held are spent for good. Returns the sequence. Raises ValueError when fewer are held."""
+    if not 0 < points <= wallet.held:
+        raise ValueError(f"{points} points of {wallet.held} held cannot be settled")
+    return transfer(wallet, HELD, to_account, points, cause)
+
+
+def repay_debt(wallet: Wallet, cause: Cause) -> int:
+    """Pay debt from what the wallet holds (after a merge brought it). Returns how many points; lots must be loaded."""
+    there = max(0, min(wallet.debt, wallet.balance - wallet.expired))
     if there:
+        repay(wallet, spendable_lots(wallet, cause.recorded_at), there, cause._replace(kind=DEBT_REPAID))
+    return there
+
+
+def take(wallet: Wallet, points: int, cause: Cause, to_account: str, policy: str) -> Taken:
+    """Take points back for a purchase: its own pending points first, then its own lots, then the earliest expiring.
+
+    Of its own lots also what has expired: whoever never used points does not owe them. What is not there is the
+    shortfall, an entry of its own: debt (`allow_negative`), else written off. `pending_only` takes only pending points.
+    The purchase's own lots must be loaded, and enough of the others.
+    """
+    now, before = cause.recorded_at, len(wallet.transfers)
+    own = _own_lots(wallet, cause)
+    waiting = [lot for lot in own if lot.pending]
+    pending = min(points, sum(lot.remaining for lot in waiting))
+    if pending:
+        consume(wallet, waiting, pending, transfer(wallet, PENDING, to_account, pending, cause), now)
+    rest = points - pending
+    there = 0 if policy == PENDING_ONLY else min(rest, _reachable(wallet, own, now))
+    if there:
+        open_own = [lot for lot in own if not lot.pending]
+        short = there - sum(lot.remaining for lot in open_own)
+        if short > 0:
+            _undo_expiry(wallet, open_own, short, cause)
         sequence = transfer(wallet, WALLET, to_account, there, cause)
-        _consume(wallet, there, sequence, cause)
-    shortfall = points - there
+        left = consume(wallet, open_own, there, sequence, now)
+        must_be_none(wallet, consume(wallet, spendable_lots(wallet, now), left, sequence, now) if left else 0)
+    shortfall = rest - there
     if shortfall:
         payer = DEBT if policy == ALLOW_NEGATIVE else WRITE_OFF
         transfer(wallet, payer, to_account, shortfall, cause._replace(kind=SHORTFALL))
     first = wallet.transfers[before].sequence if len(wallet.transfers) > before else 0
-    return Taken(sequence=first, points=points, shortfall=shortfall)
+    return Taken(sequence=first, points=points, shortfall=shortfall, pending=pending)
 
 
 def reachable(wallet: Wallet, cause: Cause) -> int:
-    """What can be taken back for this purchase: its own lots, and all lots that have not expired."""
-    return sum(lot.remaining for lot in _in_order(wallet, cause))
+    """What can be taken back for this purchase: its own points, and all that have not expired. Its lots are loaded."""
+    own = _own_lots(wallet, cause)
+    return sum(lot.remaining for lot in own if lot.pending) + _reachable(wallet, own, cause.recorded_at)
 
 
-def load(wallet: Wallet, lots: list[Lot], now: datetime) -> None:
-    """Give the wallet its open lots, beside those it has opened since; says what of its balance has expired."""
-    wallet.lots = lots + wallet.opened
-    wallet.expired = sum(lot.remaining for lot in wallet.lots if is_expired(lot, now))
+def _own_lots(wallet: Wallet, cause: Cause) -> list[Lot]:
+    order = (cause.order_source, cause.order_id)
+    own = [lot for lot in loaded(wallet) if (lot.order_source, lot.order_id) == order]
+    return sorted(own, key=spending_order)
 
 
-def is_expired(lot: Lot, now: datetime) -> bool:
-    """Expiry is exclusive: at `expires_at` the points are gone."""
-    return lot.expires_at is not None and lot.expires_at <= now
+def _reachable(wallet: Wallet, own: Sequence[Lot], now: datetime) -> int:
+    """All that can be spent, and of the purchase's own lots what has expired, written down or not."""
+    expired = sum(lot.remaining for lot in own if not lot.pending and is_expired(lot, now))
+    swept = sum(points for lot in own for _, points in lot.swept)
+    return max(0, wallet.balance - wallet.expired) + expired + swept
 
 
-def _in_order(wallet: Wallet, cause: Cause) -> list[Lot]:
-    if wallet.lots is None:
-        raise LookupError(f"lots of member {wallet.member_id} are not loaded")
-    order, now = (cause.order_source, cause.order_id), cause.recorded_at
-    own = [lot for lot in wallet.lots if (lot.order_source, lot.order_id) == order]
-    others = [lot for lot in wallet.lots if (lot.order_source, lot.order_id) != order and not is_expired(lot, now)]
-    return sorted(own, key=_spending_order) + sorted(others, key=_spending_order)
+def _undo_expiry(wallet: Wallet, own: Sequence[Lot], points: int, cause: Cause) -> None:
+    """Put back what the sweep wrote down of a purchase's own lots, as if it had not run before the return."""
+    for lot in own:
+        for undone, swept in lot.swept:
+            part = min(points, swept)
+            if part:
+                points -= part
+                sequence = transfer(wallet, EXPIRY, WALLET, part, cause._replace(kind=UNEXPIRED))
+                change(wallet, lot, part, cause.recorded_at)
+                wallet.restorations.append(
+                    Restoration(wallet.member_id, wallet.name, sequence, lot.sequence, undone, part, False)
+                )
+        lot.swept = ()
 
 
-def _spending_order(lot: Lot) -> tuple[bool, datetime, datetime, int]:
-    """The earliest expiring first, never-expiring last, ties by time earned, then id."""
-    return (lot.expires_at is None, lot.expires_at or _EPOCH, lot.earned_at, lot.sequence)
+def release(wallet: Wallet, lot: Lot, cause: Cause) -> int:
+    """A pending lot's waiting ends: its points can be spent, debt is repaid first. Returns the sequence, 0 for none."""
+    if not lot.pending or not lot.remaining:
+        return 0
+    points, now = lot.remaining, cause.recorded_at
+    sequence = transfer(wallet, PENDING, WALLET, points, cause)
+    lot.pending, lot.released = False, sequence
+    if is_expired(lot, now):
+        wallet.expired += points
+    wallet.changed[lot.sequence] = lot
+    if wallet.debt and not is_expired(lot, cause.occurred_at):
+        repay(wallet, [lot], min(points, wallet.debt), cause._replace(kind=DEBT_REPAID))
+    wallet.releases.append(Released(sequence, points, wallet.spendable, wallet.debt, cause))
+    return sequence
 
 
-def _consume(wallet: Wallet, points: int, sequence: int, cause: Cause) -> None:
-    for lot in _in_order(wallet, cause):
-        part = min(points, lot.remaining)
-        if part:
-            lot.remaining -= part
-            points -= part
-            if is_expired(lot, cause.recorded_at):
-                wallet.expired -= part
-            wallet.consumptions.append(Consumption(wallet.member_id, wallet.name, sequence, lot.sequence, part))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Break:
-    """A place where a chain does not hold."""
-
-    wallet: str
-    sequence: int
-    problem: str
-
-
-def breaks(transfers: Iterable[Transfer], *, sequence: int = 0, head: bytes = GENESIS) -> list[Break]:
-    """Where the chain of one wallet does not hold; `transfers` in order, after `sequence` whose hash is `head`."""
-    found: list[Break] = []
-    for row in transfers:
-        sequence += 1
-        if row.sequence != sequence:
-            found.append(Break(wallet=row.wallet, sequence=sequence, problem="missing"))
-            sequence = row.sequence
-        elif row.previous_hash != head:
-            found.append(Break(wallet=row.wallet, sequence=sequence, problem="does not follow the transfer before it"))
-        if row.hash != chained(row.previous_hash, *row[:8], Cause(*row[8:14])):
-            found.append(Break(wallet=row.wallet, sequence=sequence, problem="was changed"))
-        head = row.hash
-    return found
+def release_due(wallet: Wallet, lots: Sequence[Lot], now: datetime) -> None:
+    """Release the lots whose time has come, each at its time."""
+    for lot in sorted(lots, key=lambda lot: (lot.available_at or now, lot.sequence)):
+        release(wallet, lot, Cause(RELEASED, lot.order_source, lot.order_id, "", lot.available_at or now, now))

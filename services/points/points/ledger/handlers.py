@@ -1,24 +1,59 @@
-"""Wallets locked in the members' order, moved by the domain, saved whole."""
+"""Wallets locked in the members' order, moved by the domain, saved whole.
+
+One request: lock, decide, save, emit, in one transaction. Wallets are locked before anything else of a member.
+"""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row
-
+from common.events.points import PointsReleased
 from common.storage import Transaction
-from points.errors import MemberUnknownError
-from points.ledger import domain, store
-from points.ledger.domain import Break, Transfer, Wallet
+from common.storage.programme import programme
+from points.errors import WalletNotSpendableError
+from points.ledger import domain, lots, store
+from points.ledger.chain import GENESIS, Cause
+from points.ledger.domain import GIFT, HELD, REDEMPTION, RELEASED, GivenBack
+from points.ledger.lots import Need
+from points.ledger.views import (
+    FIRST_WALLET,
+    Balance,
+    Verified,
+    balances,
+    balances_as_of,
+    newest,
+    verify,
+    wallets_of,
+)
+from points.ledger.wallet import Released, Wallet, admit
+from points.wallet_types import handlers as wallet_types
 
-FIRST_WALLET = "points"
-"""Every member has it from the beginning; its row is what transactions lock to take turns on a member."""
+__all__ = [
+    "FIRST_WALLET",
+    "Balance",
+    "Need",
+    "Verified",
+    "Wallets",
+    "balances",
+    "balances_as_of",
+    "give_back",
+    "load_for",
+    "load_lots",
+    "load_named",
+    "lock",
+    "newest",
+    "open_wallets",
+    "release",
+    "release_due",
+    "save",
+    "spend",
+    "verify",
+    "wallets_of",
+]
 
-CHAIN_PART = 5_000
-"""Transfers that are held in memory at a time while a chain is verified."""
-MAX_SEQUENCE = 2**63 - 1
+RELEASE_LIMIT = 5_000
+"""Wallets that one run of the timed job releases; the next run goes on."""
+BY_TIME = "time"
 
 
 class Wallets:
@@ -53,82 +88,163 @@ class Wallets:
 
 async def open_wallets(tx: Transaction, member_ids: Iterable[UUID]) -> None:
     """Called when a member becomes known."""
-    await store.open_wallets(tx, member_ids, FIRST_WALLET, domain.GENESIS)
+    await store.open_wallets(tx, member_ids, FIRST_WALLET, GENESIS)
 
 
 async def lock(tx: Transaction, member_ids: Iterable[UUID]) -> Wallets:
-    """Lock these members' wallets until the transaction ends. What depends on a member is read after this."""
+    """Lock these members' wallets until the transaction ends. What depends on a member is read after this.
+
+    What has expired is known then, and lots whose waiting is over are released, as `save` will write down.
+    """
     locked = await store.lock(tx, member_ids)
-    await load_lots(tx, [one for one in locked if one.earliest_expiry is not None and one.earliest_expiry <= tx.now])
+    await _up_to_now(tx, locked)
     return Wallets(locked)
 
 
+async def _up_to_now(tx: Transaction, locked: Sequence[Wallet]) -> None:
+    now = tx.now
+    past = [one for one in locked if one.earliest_expiry is not None and one.earliest_expiry <= now]
+    if past:
+        await lots.expired(tx, past)
+    due = [one for one in locked if one.earliest_release is not None and one.earliest_release <= now]
+    if due:
+        waiting = await lots.waiting(tx, due)
+        for wallet in due:
+            _release_due(wallet, waiting[wallet.member_id, wallet.name], now)
+
+
+def _release_due(wallet: Wallet, waiting: Sequence[domain.Lot], now: datetime) -> None:
+    later = [lot.available_at for lot in waiting if lot.available_at is not None and lot.available_at > now]
+    due = [lot for lot in waiting if lot.available_at is not None and lot.available_at <= now]
+    admit(wallet, due)
+    domain.release_due(wallet, due, now)
+    wallet.earliest_release = min(later, default=None)
+
+
 async def load_lots(tx: Transaction, wallets: Sequence[Wallet]) -> None:
-    """Before points are taken from wallets, and where some may have expired."""
-    missing = [wallet for wallet in wallets if wallet.lots is None]
+    """All open lots of these wallets. For members with thousands of lots `load_for` is the cheaper one."""
+    missing = [wallet for wallet in wallets if wallet.lots is None or wallet.horizon is not None]
     if missing:
-        lots = await store.open_lots(tx, missing)
-        for wallet in missing:
-            domain.load(wallet, lots[wallet.member_id, wallet.name], tx.now)
+        await lots.all_open(tx, missing)
+
+
+async def load_for(tx: Transaction, needs: Sequence[Need]) -> None:
+    """The lots that `take`, `spend` and `repay_debt` need for at most so many points, and own lots of the purchases."""
+    if not needs:
+        return
+    orders = [need for need in needs if need.order_id]
+    if orders:
+        await lots.of_orders(tx, orders)
+    sums: dict[int, tuple[Wallet, int]] = {}
+    for need in needs:
+        sums[id(need.wallet)] = (need.wallet, need.points + sums.get(id(need.wallet), (need.wallet, 0))[1])
+    await lots.enough(tx, list(sums.values()))
+
+
+async def load_named(tx: Transaction, wallet: Wallet, sequences: Sequence[int]) -> None:
+    """These lots, for `domain.spend_lots`."""
+    await lots.named(tx, wallet, sequences)
+
+
+async def spend(tx: Transaction, wallet: Wallet, points: int, cause: Cause, *, to_account: str = REDEMPTION) -> int:
+    """Debit points, the earliest expiring first; returns the sequence of the debit.
+
+    Raises InsufficientPointsError, and WalletNotSpendableError for redeeming, holding or giving away what is not for
+    spending.
+    """
+    if to_account in (REDEMPTION, HELD, GIFT) and not (await wallet_types.load(tx)).of(wallet.name).spendable:
+        raise WalletNotSpendableError(wallet.member_id, wallet.name)
+    domain.guard(wallet, points)
+    await lots.enough(tx, [(wallet, points)])
+    return domain.spend(wallet, points, cause, to_account)
+
+
+async def give_back(
+    tx: Transaction,
+    wallet: Wallet,
+    sequence: int,
+    points: int,
+    cause: Cause,
+    *,
+    from_account: str = REDEMPTION,
+    grace_days: int | None = None,
+) -> GivenBack:
+    """Undo `points` of the debit `sequence`: into the lots it took from, never above their size. Debt is repaid first.
+
+    What has expired meanwhile lives for `grace_days` (the programme's unless told; 0: it stays expired). Raises
+    MoreThanTakenError.
+    """
+    parts = await lots.of_debit(tx, wallet, sequence)
+    days = (await programme(tx)).grace_days if grace_days is None else grace_days
+    return domain.give_back(wallet, sequence, parts, points, cause, from_account=from_account, grace_days=days)
+
+
+async def release(
+    tx: Transaction,
+    wallets: Wallets,
+    member_id: UUID,
+    source: str,
+    order_id: str,
+    *,
+    occurred_at: datetime | None = None,
+    reason: str = "return_window_closed",
+) -> int:
+    """End the waiting of a purchase's points in all wallets of the member, at `occurred_at` (default now), because of
+    `reason`. Returns how many points; 0 when none wait any more.
+    """
+    for name, lot in await lots.waiting_of_order(tx, member_id, source, order_id):
+        admit(wallets.of(member_id, name), [lot])
+    cause = Cause(RELEASED, source, order_id, reason, occurred_at or tx.now, tx.now)
+    points = 0
+    for wallet in wallets.all():
+        if wallet.member_id == member_id:
+            known = {lot.sequence: lot for lot in (*(wallet.lots or ()), *wallet.opened)}
+            for lot in known.values():
+                if (lot.order_source, lot.order_id) == (source, order_id) and lot.pending and lot.remaining:
+                    points += lot.remaining
+                    domain.release(wallet, lot, cause)
+    return points
+
+
+async def release_due(tx: Transaction) -> None:
+    """Timed job: write down the releases whose time has come, of members at whom nobody is at work."""
+    members = await store.lock_due(tx, now=tx.now, limit=RELEASE_LIMIT)
+    if members:
+        wallets = await lock(tx, members)
+        await save(tx, wallets)
 
 
 async def save(tx: Transaction, wallets: Wallets) -> None:
-    """Write what has moved."""
+    """Write what has moved, and tell what was released. The wallets can be moved and saved again."""
     moved = [wallet for wallet in wallets.all() if wallet.transfers]
     if moved:
         await store.save(tx, moved)
+        for wallet in moved:
+            for one in wallet.releases:
+                tx.emit(_released(wallet, one))
+            _written(wallet)
 
 
-async def wallets_of(tx: Transaction, member_id: UUID) -> Sequence[Row[Any]]:
-    """`wallet, sequence, head, balance, debt` of each wallet. Raises MemberUnknownError."""
-    wallets = await store.wallets_of(tx, member_id)
-    if not wallets:
-        raise MemberUnknownError(member_id)
-    return wallets
+def _released(wallet: Wallet, one: Released) -> PointsReleased:
+    return PointsReleased(
+        member_id=wallet.member_id,
+        wallet=wallet.name,
+        sequence=one.sequence,
+        points=one.points,
+        balance=one.balance,
+        debt=one.debt,
+        occurred_at=one.cause.occurred_at,
+        order_source=one.cause.order_source or None,
+        order_id=one.cause.order_id or None,
+        reason=one.cause.reference or BY_TIME,
+    )
 
 
-async def balances(tx: Transaction, member_id: UUID, *, soon: datetime) -> Sequence[Row[Any]]:
-    """`wallet, balance, debt, expired, expiring, next_expiry` now, of each wallet. Raises MemberUnknownError."""
-    rows = await store.balances(tx, member_id, now=tx.now, soon=soon)
-    if not rows:
-        raise MemberUnknownError(member_id)
-    return rows
-
-
-async def balances_as_of(
-    tx: Transaction, member_id: UUID, *, occurred_at: datetime, recorded_at: datetime
-) -> Sequence[Row[Any]]:
-    """`wallet, balance, debt, expired`: what we knew at `recorded_at` of `occurred_at`. Raises MemberUnknownError."""
-    await wallets_of(tx, member_id)
-    return await store.balances_as_of(tx, member_id, occurred_at=occurred_at, recorded_at=recorded_at)
-
-
-async def newest(tx: Transaction, member_id: UUID, wallet: str, *, before: int | None, limit: int) -> list[Transfer]:
-    """Transfers below the sequence `before`, the newest first. Raises MemberUnknownError."""
-    await wallets_of(tx, member_id)
-    return await store.newest(tx, member_id, wallet, before=before or MAX_SEQUENCE, limit=limit)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
-    """The chain of one wallet: `head` in hexadecimal is its receipt."""
-
-    wallet: str
-    transfers: int
-    head: str
-    breaks: Sequence[Break]
-
-
-async def verify(tx: Transaction, member_id: UUID) -> list[Verified]:
-    """Read all chains of the member again, from the first transfer on. Raises MemberUnknownError."""
-    return [await _verify(tx, member_id, row) for row in await wallets_of(tx, member_id)]
-
-
-async def _verify(tx: Transaction, member_id: UUID, row: Any) -> Verified:
-    sequence, head, found = 0, domain.GENESIS, list[Break]()
-    while part := await store.transfers_of(tx, member_id, row.wallet, after=sequence, limit=CHAIN_PART):
-        found += domain.breaks(part, sequence=sequence, head=head)
-        sequence, head = part[-1].sequence, part[-1].hash
-    if (sequence, head) != (row.sequence, row.head):
-        found.append(Break(wallet=row.wallet, sequence=row.sequence, problem="is not where the chain ends"))
-    return Verified(wallet=row.wallet, transfers=sequence, head=row.head.hex(), breaks=found)
+def _written(wallet: Wallet) -> None:
+    wallet.is_new = False
+    wallet.transfers.clear()
+    wallet.opened.clear()
+    wallet.changed.clear()
+    wallet.consumptions.clear()
+    wallet.restorations.clear()
+    wallet.releases.clear()
