@@ -12,7 +12,8 @@ from common.events.purchases import PurchaseCompleted, PurchaseRefunded
 from common.messaging import Outcome
 from common.storage import Database, Transaction
 from points.consumer import SUBSCRIPTIONS
-from points.rules import store
+from points.rules import handlers as rules
+from points.rules.definition import Definition
 
 SHOP = "//shop.example/tills/1"
 NOON = datetime(2025, 3, 10, 12, 0, tzinfo=UTC)
@@ -117,18 +118,30 @@ async def rate(
     effective_from: datetime = datetime(1900, 1, 1, tzinfo=UTC),
     wallet: str = "points",
 ) -> int:
-    """Publish the next version of the purchase rate, as the API would; returns its number."""
+    """Publish the next version of the purchase rate (returns its number), and of the tiers' multipliers if there are
+    any or were.
+    """
+    rate = {"kind": "rate", "points": points, "per_minor_units": per}
+    version = await rule(database, "purchase_rate", rate, effective_from=effective_from, wallet=wallet)
+    before = await value(database, "SELECT count(*) FROM earning_rules WHERE rule = 'tier_multiplier'")
+    if multipliers or before:
+        by_tier = {"kind": "multiplier", "by_tier": dict(multipliers or {})}
+        await rule(database, "tier_multiplier", by_tier, effective_from=effective_from, wallet=wallet)
+    return version
+
+
+async def rule(
+    database: Database,
+    key: str,
+    effect: Mapping[str, Any],
+    *,
+    effective_from: datetime = datetime(1900, 1, 1, tzinfo=UTC),
+    **definition: Any,
+) -> int:
+    """Publish the next version of a rule, as the API would after checking it; returns its number."""
+    wanted = Definition.model_validate({"names": {"en": key}, "effect": dict(effect), **definition})
     async with database.transaction() as tx:
-        row = await store.publish(
-            tx,
-            rule="purchase_rate",
-            wallet=wallet,
-            points=points,
-            per_minor_units=per,
-            multipliers=multipliers or {},
-            effective_from=effective_from,
-            published_by="test",
-        )
+        row = await rules.add_version(tx, key, wanted, effective_from, "test")
     return int(row.version)
 
 

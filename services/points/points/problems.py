@@ -11,7 +11,7 @@ from points.errors import (
     WalletNotSpendableError,
     WalletTypeUnknownError,
 )
-from points.rules.domain import MultiplierError
+from points.rules.domain import DraftUnknownError, RuleStateError, RuleUnknownError
 
 PROBLEMS = {
     MemberUnknownError: problem(404, "unknown_member", "Member not known"),
@@ -22,5 +22,7 @@ PROBLEMS = {
     WalletTypeUnknownError: problem(404, "unknown_wallet_type", "Type of wallet not known"),
     PersonalDataErasedError: problem(410, "personal_data_erased", "The personal data was erased"),
     PersonalDataClosedError: problem(503, "personal_data_closed", "Personal data cannot be kept here"),
-    MultiplierError: problem(422, "bad_multiplier", "A tier multiplier is not a decimal number"),
+    RuleUnknownError: problem(404, "unknown_rule", "Rule not known"),
+    DraftUnknownError: problem(404, "unknown_draft", "The rule has no draft"),
+    RuleStateError: problem(409, "rule_state", "The rule is not in a state for that"),
 }

@@ -1,103 +1,349 @@
-"""Publishing and reading earning rules."""
+"""Drafting, checking, publishing and retiring earning rules; reading them and their history."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import Body
+from fastapi import Body, Path, Query, Response
 from pydantic import Field
 
 from common.http import (
     CurrentCaller,
+    IfMatch,
     Page,
     Paging,
+    ProblemError,
     RequestBody,
     ResponseBody,
     Router,
     Tx,
     allow,
+    check_revision,
+    etag,
     may_answer,
     page,
     paged,
+    problem,
 )
-from common.http.fields import Instant, Key
+from common.http.fields import Instant, ShortText, Text
 from points.rules import handlers
-from points.rules.domain import MAX_MINOR_UNITS, MAX_POINTS, MAX_TIERS
+from points.rules.definition import Definition, RuleKey, WalletKey, schema
+from points.rules.domain import DraftUnknownError, Finding
 
 router = Router(tags=["earning rules"])
 
-ByVersion = paged(int)
+ByKey = paged(str)
+ByNumber = paged(int)
 
-Multiplier = Annotated[
-    str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?$", max_length=8, description="A decimal number as text: 1.5")
-]
-
-
-class NewVersion(RequestBody):
-    """The next version of the purchase rate: a purchase earns basis × points ÷ per_minor_units × multiplier."""
-
-    points: int = Field(ge=0, le=MAX_POINTS, strict=True)
-    per_minor_units: int = Field(gt=0, le=MAX_MINOR_UNITS, strict=True)
-    multipliers: dict[Key, Multiplier] = Field(default={}, max_length=MAX_TIERS, description="By tier; others have 1.")
-    wallet: str = Field(default="points", pattern="^[a-z][a-z_]{0,30}$", max_length=31)
-    effective_from: Instant | None = Field(
-        default=None, description="Purchases that occurred from then on earn by it. Default: now."
-    )
+Rule = Annotated[RuleKey, Path(description="The rule's key.")]
+RULE_INVALID = problem(422, "rule_invalid", "The rule cannot be published")
 
 
-class RuleVersionResponse(ResponseBody):
+class FindingResponse(ResponseBody):
+    """Something about one field of a definition."""
+
+    field: str
+    reason: str
+
+
+class CheckResponse(ResponseBody):
+    """Errors keep a rule from being published, warnings do not."""
+
+    errors: list[FindingResponse]
+    warnings: list[FindingResponse]
+
+
+class DraftResponse(ResponseBody):
+    rule: str
+    revision: int
+    definition: Definition
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    updated_by: str
+    check: CheckResponse
+
+
+class VersionResponse(ResponseBody):
+    """A published version: it never changes."""
+
     rule: str
     version: int
-    wallet: str
-    points: int
-    per_minor_units: int
-    multipliers: dict[str, str]
+    definition: Definition
     effective_from: datetime
     published_at: datetime
     published_by: str
 
 
-def version_of(row: Any) -> RuleVersionResponse:
-    return RuleVersionResponse(
+class PublishedResponse(VersionResponse):
+    warnings: list[FindingResponse]
+
+
+class SummaryResponse(ResponseBody):
+    """A rule as it is now. `definition` is the newest published version's, before the first one the draft's."""
+
+    rule: str
+    state: Literal["draft", "published", "retired"]
+    version: int | None = Field(description="The newest published one.")
+    effective_from: datetime | None
+    published_at: datetime | None
+    retired_from: datetime | None
+    draft_revision: int | None = Field(description="Of the draft of the next version, if there is one.")
+    definition: Definition
+
+
+class ChangeResponse(ResponseBody):
+    number: int
+    action: Literal["published", "retired"]
+    version: int
+    effective_at: datetime
+    reason: str
+    recorded_at: datetime
+    recorded_by: str
+
+
+class Checking(RequestBody):
+    rule: RuleKey
+    definition: Definition
+
+
+class Publishing(RequestBody):
+    effective_from: Instant | None = Field(
+        default=None,
+        description="What occurs from then on earns by it, if it is recorded from now on. Default: now.",
+    )
+
+
+class Retiring(RequestBody):
+    retired_from: Instant | None = Field(default=None, description="What occurs from then on. Default: now.")
+    reason: Text = ""
+
+
+def _findings(found: Any) -> list[FindingResponse]:
+    return [FindingResponse(field=one.field, reason=one.reason) for one in found]
+
+
+def _version(row: Any) -> dict[str, Any]:
+    return {
+        "rule": row.rule,
+        "version": row.version,
+        "definition": Definition.model_validate_json(row.definition),
+        "effective_from": row.effective_from,
+        "published_at": row.published_at,
+        "published_by": row.published_by,
+    }
+
+
+def _summary(row: Any) -> SummaryResponse:
+    return SummaryResponse(
         rule=row.rule,
-        version=row.version,
-        wallet=row.wallet,
-        points=row.points,
-        per_minor_units=row.per_minor_units,
-        multipliers=handlers.multipliers_of(row),
+        state=row.state,
+        version=row.version or None,
         effective_from=row.effective_from,
         published_at=row.published_at,
-        published_by=row.published_by,
+        retired_from=row.retired_from,
+        draft_revision=row.draft_revision,
+        definition=Definition.model_validate_json(row.definition),
     )
+
+
+async def _draft(tx: Tx, row: Any, response: Response) -> DraftResponse:
+    definition = Definition.model_validate_json(row.definition)
+    response.headers["ETag"] = etag(row.revision)
+    return DraftResponse(
+        rule=row.rule,
+        revision=row.revision,
+        definition=definition,
+        created_at=row.created_at,
+        created_by=row.created_by,
+        updated_at=row.updated_at,
+        updated_by=row.updated_by,
+        check=_checked(await handlers.check(tx, row.rule, definition)),
+    )
+
+
+def _checked(found: handlers.Checked) -> CheckResponse:
+    return CheckResponse(errors=_findings(found.errors), warnings=_findings(found.warnings))
 
 
 @router.get(
     "/v1/earning-rules",
     dependencies=[allow("rules:read")],
     responses=may_answer(422),
-    summary="All published versions, the newest first",
+    summary="All rules by key, as they are now",
 )
-async def versions(tx: Tx, paging: Annotated[Paging[tuple[int]], ByVersion]) -> Page[RuleVersionResponse]:
-    """For a purchase the version with the greatest `effective_from` not after it counts; of several the newest."""
-    rows = await handlers.latest(tx, before=paging.after[0] if paging.after else None, limit=paging.fetch)
-    return page(rows, paging, key=lambda row: (row.version,), item=version_of)
+async def rules(
+    tx: Tx,
+    paging: Annotated[Paging[tuple[str]], ByKey],
+    state: Annotated[Literal["draft", "published", "retired"] | None, Query()] = None,
+    has_draft: Annotated[bool | None, Query(description="With, or without, a draft of the next version.")] = None,
+    wallet: Annotated[WalletKey | None, Query()] = None,
+    effect: Annotated[Literal["rate", "fixed", "multiplier", "coupon"] | None, Query()] = None,
+    occasion: Annotated[Literal["purchase", "activity"] | None, Query()] = None,
+    words: Annotated[ShortText | None, Query(description="Part of the key or of a name.")] = None,
+) -> Page[SummaryResponse]:
+    rows = await handlers.summaries(
+        tx,
+        after=paging.after[0] if paging.after else "",
+        limit=paging.fetch,
+        state=state,
+        drafted=has_draft,
+        wallet=wallet,
+        effect=effect,
+        occasion=occasion,
+        words=words or None,
+    )
+    return page(rows, paging, key=lambda row: (row.rule,), item=_summary)
+
+
+@router.get(
+    "/v1/earning-rules/schema", dependencies=[allow("rules:read")], summary="JSON Schema of a definition, for forms"
+)
+async def definition_schema() -> dict[str, Any]:
+    return schema()
 
 
 @router.post(
-    "/v1/earning-rules",
-    dependencies=[allow("rules:write")],
+    "/v1/earning-rules/validate",
+    dependencies=[allow("rules:read")],
     responses=may_answer(422),
-    status_code=201,
-    summary="Publish a new version; published versions never change",
+    summary="What is wrong with a definition, and what may be; nothing is kept",
 )
-async def publish(body: Annotated[NewVersion, Body()], tx: Tx, caller: CurrentCaller) -> RuleVersionResponse:
-    """Purchases recorded before keep the version they were credited by, and so do their returns."""
-    row = await handlers.publish(
-        tx,
-        caller,
-        wallet=body.wallet,
-        points=body.points,
-        per_minor_units=body.per_minor_units,
-        multipliers=body.multipliers,
-        effective_from=body.effective_from,
+async def validate(body: Annotated[Checking, Body()], tx: Tx) -> CheckResponse:
+    return _checked(await handlers.check(tx, body.rule, body.definition))
+
+
+@router.get(
+    "/v1/earning-rules/{rule}", dependencies=[allow("rules:read")], responses=may_answer(404, 422), summary="One rule"
+)
+async def rule(rule: Rule, tx: Tx) -> SummaryResponse:
+    return _summary(await handlers.summary(tx, rule))
+
+
+@router.get(
+    "/v1/earning-rules/{rule}/versions",
+    dependencies=[allow("rules:read")],
+    responses=may_answer(404, 422),
+    summary="Published versions of a rule, the newest first",
+)
+async def versions(rule: Rule, tx: Tx, paging: Annotated[Paging[tuple[int]], ByNumber]) -> Page[VersionResponse]:
+    """For an occasion the version with the greatest `effective_from` not after it counts; of several the newest."""
+    rows = await handlers.versions(tx, rule, before=_number(paging), limit=paging.fetch)
+    return page(rows, paging, key=lambda row: (row.version,), item=lambda row: VersionResponse(**_version(row)))
+
+
+@router.get(
+    "/v1/earning-rules/{rule}/versions/{version}",
+    dependencies=[allow("rules:read")],
+    responses=may_answer(404, 422),
+    summary="One published version",
+)
+async def version(rule: Rule, version: Annotated[int, Path(ge=1, lt=handlers.MAX_VERSION)], tx: Tx) -> VersionResponse:
+    return VersionResponse(**_version(await handlers.version(tx, rule, version)))
+
+
+@router.get(
+    "/v1/earning-rules/{rule}/history",
+    dependencies=[allow("rules:read")],
+    responses=may_answer(404, 422),
+    summary="What became of a rule, the newest first",
+)
+async def history(rule: Rule, tx: Tx, paging: Annotated[Paging[tuple[int]], ByNumber]) -> Page[ChangeResponse]:
+    rows = await handlers.changes(tx, rule, before=_number(paging), limit=paging.fetch)
+    return page(rows, paging, key=lambda row: (row.number,), item=_change)
+
+
+def _number(paging: Paging[tuple[int]]) -> int | None:
+    return max(0, min(paging.after[0], handlers.MAX_VERSION)) if paging.after else None
+
+
+def _change(row: Any) -> ChangeResponse:
+    return ChangeResponse(
+        number=row.number,
+        action=row.action,
+        version=row.version,
+        effective_at=row.effective_at,
+        reason=row.reason,
+        recorded_at=row.recorded_at,
+        recorded_by=row.recorded_by,
     )
-    return version_of(row)
+
+
+@router.get(
+    "/v1/earning-rules/{rule}/draft",
+    dependencies=[allow("rules:read")],
+    responses=may_answer(404, 422),
+    summary="The draft of a rule's next version, checked",
+)
+async def draft(rule: Rule, tx: Tx, response: Response) -> DraftResponse:
+    return await _draft(tx, await handlers.draft(tx, rule), response)
+
+
+@router.put(
+    "/v1/earning-rules/{rule}/draft",
+    dependencies=[allow("rules:write")],
+    responses=may_answer(412, 422),
+    summary="Create or replace the draft of a rule's next version",
+)
+async def keep_draft(
+    rule: Rule, body: Annotated[Definition, Body()], tx: Tx, caller: CurrentCaller, seen: IfMatch, response: Response
+) -> DraftResponse:
+    """A draft may contradict itself; the answer says how. Revision 0 (`If-Match: "0"`) means: only if there is none."""
+    known: Any = await handlers.lock_draft(tx, rule)
+    check_revision(seen, known.revision if known else 0)
+    return await _draft(tx, await handlers.keep_draft(tx, caller, rule, body), response)
+
+
+@router.delete(
+    "/v1/earning-rules/{rule}/draft",
+    dependencies=[allow("rules:write")],
+    responses=may_answer(404, 412, 422),
+    status_code=204,
+    summary="Delete the draft; what was published stays",
+)
+async def drop_draft(rule: Rule, tx: Tx, caller: CurrentCaller, seen: IfMatch) -> None:
+    await _locked(tx, rule, seen)
+    await handlers.drop_draft(tx, caller, rule)
+
+
+async def _locked(tx: Tx, rule: str, seen: int | None) -> Any:
+    known: Any = await handlers.lock_draft(tx, rule)
+    if known is None:
+        raise DraftUnknownError(rule)
+    check_revision(seen, known.revision)
+    return known
+
+
+@router.post(
+    "/v1/earning-rules/{rule}/publish",
+    dependencies=[allow("rules:publish")],
+    responses=may_answer(404, 412, 422),
+    status_code=201,
+    summary="Publish the draft as the next version, which never changes",
+)
+async def publish(
+    rule: Rule, body: Annotated[Publishing, Body()], tx: Tx, caller: CurrentCaller, seen: IfMatch
+) -> PublishedResponse:
+    """Purchases recorded before keep the version they were credited by, and so do their returns."""
+    found = await _locked(tx, rule, seen)
+    try:
+        row, checked = await handlers.publish(tx, caller, rule, found, body.effective_from)
+    except handlers.RuleInvalidError as error:
+        raise ProblemError(RULE_INVALID, str(error), errors=_named(error.findings)) from error
+    return PublishedResponse(**_version(row), warnings=_findings(checked.warnings))
+
+
+def _named(findings: Any) -> list[dict[str, str]]:
+    found: list[Finding] = list(findings)
+    return [{"field": f"definition.{one.field}", "reason": one.reason} for one in found]
+
+
+@router.post(
+    "/v1/earning-rules/{rule}/retire",
+    dependencies=[allow("rules:publish")],
+    responses=may_answer(404, 409, 422),
+    summary="Let a rule pay nothing for what occurs from an instant on",
+)
+async def retire(rule: Rule, body: Annotated[Retiring, Body()], tx: Tx, caller: CurrentCaller) -> SummaryResponse:
+    """What was credited stays; late purchases that occurred before still earn by it."""
+    await handlers.retire(tx, caller, rule, body.retired_from, body.reason)
+    return _summary(await handlers.summary(tx, rule))
