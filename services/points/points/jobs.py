@@ -4,6 +4,7 @@ from common.runtime.schedule import daily, every
 from common.storage import Transaction
 from points import keyring
 from points.checks import handlers as checks
+from points.expiry import handlers as expiry
 from points.ledger import handlers as ledger
 from points.returns import handlers as returns
 
@@ -19,6 +20,8 @@ async def data_keys_rewrapped(tx: Transaction) -> None:
 SCHEDULE = [
     every(seconds=10, run=returns.settle),
     every(seconds=10, run=ledger.release_due),
+    every(seconds=5, run=expiry.sweep),
+    every(seconds=300, run=expiry.notify_ahead),
     every(seconds=60, run=checks.check, name="ledger.check"),
     every(seconds=60, run=data_keys_rewrapped, name="keys.data_keys_rewrapped"),
     daily(at="04:00", run=checks.check_everything, name="ledger.check_everything"),

@@ -29,9 +29,12 @@ async def open_member(database: Database) -> UUID:
 
 
 @asynccontextmanager
-async def at_work(database: Database, member_id: UUID, name: str = "points") -> AsyncIterator[tuple[Transaction, Wallet]]:
-    """A locked wallet, saved at the end."""
+async def at_work(
+    database: Database, member_id: UUID, name: str = "points", *, now: datetime | None = None
+) -> AsyncIterator[tuple[Transaction, Wallet]]:
+    """A locked wallet, saved at the end; `now` sets the clock."""
     async with database.transaction() as tx:
+        tx.now = now or tx.now
         wallets = await ledger.lock(tx, [member_id])
         yield tx, wallets.of(member_id, name)
         await ledger.save(tx, wallets)
