@@ -8,6 +8,7 @@ from points.consumer import SUBSCRIPTIONS
 from points.jobs import SCHEDULE
 from points.problems import PROBLEMS
 from points.settings import Settings
+from points.simulation import handlers as simulation
 
 SERVICE = Service(
     name="points",
@@ -16,6 +17,7 @@ SERVICE = Service(
     schedule=SCHEDULE,
     routers=ROUTERS,
     problems=PROBLEMS,
+    loops=[simulation.run],
     prepare=keyring.prepare,
 )
 

@@ -2,10 +2,30 @@
 
 from points.checks.api import router as checks
 from points.ledger.api import router as ledger
+from points.liability.api import router as liability
 from points.reports.api import router as reports
 from points.returns.api import router as returns
+from points.reward_fulfilment.api import router as reward_fulfilment
+from points.reward_offers.api import router as reward_offers
+from points.reward_orders.api import router as reward_orders
+from points.rewards.api import router as rewards
 from points.rules.api import router as rules
+from points.simulation.api import router as simulation
 from points.statement.api import router as statement
 from points.wallet_types.api import router as wallet_types
 
-ROUTERS = [ledger, statement, returns, rules, checks, reports, wallet_types]
+ROUTERS = [
+    ledger,
+    statement,
+    returns,
+    rules,
+    checks,
+    reports,
+    liability,
+    simulation,
+    wallet_types,
+    reward_offers,
+    rewards,
+    reward_orders,
+    reward_fulfilment,
+]

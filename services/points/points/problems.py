@@ -11,7 +11,10 @@ from points.errors import (
     WalletNotSpendableError,
     WalletTypeUnknownError,
 )
+from points.reports.handlers import RangeError
+from points.rewards.problems import PROBLEMS as REWARD_PROBLEMS
 from points.rules.domain import DraftUnknownError, RuleStateError, RuleUnknownError
+from points.simulation.errors import NothingChangedError, WhatIfOverError, WhatIfUnknownError
 
 PROBLEMS = {
     MemberUnknownError: problem(404, "unknown_member", "Member not known"),
@@ -25,4 +28,9 @@ PROBLEMS = {
     RuleUnknownError: problem(404, "unknown_rule", "Rule not known"),
     DraftUnknownError: problem(404, "unknown_draft", "The rule has no draft"),
     RuleStateError: problem(409, "rule_state", "The rule is not in a state for that"),
+    RangeError: problem(422, "bad_range", "These days cannot be asked for"),
+    WhatIfUnknownError: problem(404, "unknown_what_if", "What-if not known"),
+    WhatIfOverError: problem(409, "what_if_over", "The what-if is over"),
+    NothingChangedError: problem(422, "nothing_changed", "The what-if changes nothing"),
+    **REWARD_PROBLEMS,
 }

@@ -33,3 +33,12 @@ def months_later(instant: datetime, months: int, zone: ZoneInfo) -> datetime:
     year, month = local.year + years, month + 1
     day = min(local.day, monthrange(year, month)[1])
     return local.replace(year=year, month=month, day=day).astimezone(UTC)
+
+
+def months_earlier(instant: datetime, months: int) -> datetime:
+    """The same time N months before, clamped to the month's end; never before the first year."""
+    years, month = divmod(instant.month - 1 - months, 12)
+    year, month = instant.year + years, month + 1
+    if year < 1:
+        return datetime(1, 1, 1, tzinfo=UTC)
+    return instant.replace(year=year, month=month, day=min(instant.day, monthrange(year, month)[1]))

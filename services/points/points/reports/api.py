@@ -1,14 +1,17 @@
 """Reports for those who run the programme, and for those who publish to it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from fastapi import Query
 from pydantic import Field
 
 from common.http import Page, Paging, ResponseBody, Router, Tx, allow, may_answer, page, paged
-from common.http.fields import Instant, Key
-from points.reports import store
+from common.http.fields import Day, Instant, Key
+from common.storage.programme import programme
+from points.ledger.handlers import FIRST_WALLET
+from points.reports import handlers
+from points.reports.domain import NAMES, Figures, Period
 
 router = Router(tags=["reports"])
 
@@ -45,7 +48,7 @@ async def duplicates(
     until: Annotated[Instant | None, Query(description="Not included.")] = None,
 ) -> Page[SenderDuplicates]:
     """Ordered by sender and type. Every effect happens once, whatever is sent twice; this tells senders of it."""
-    rows = await store.duplicates(
+    rows = await handlers.duplicates(
         tx,
         source=source,
         since=since or EARLIEST,
@@ -58,4 +61,122 @@ async def duplicates(
         paging,
         key=lambda row: (row.source, row.type),
         item=lambda row: SenderDuplicates.model_validate(row, from_attributes=True),
+    )
+
+
+DEFINITION = (
+    "Points of one type of wallet by the local day, in the programme's zone, on which they moved. earned: issued by "
+    "rules and rewards; corrected_down: taken because a late fact changed what was earned; redeemed and given_back: spent, "
+    "and spent points that came back; expired; clawed_back: asked back for returns, of which written_off was not there "
+    "and nobody owes it; adjusted: by people. outstanding: what members have (waiting and held points included) less "
+    "what they owe. A period has figures once it is over; total is of the asked days up to now."
+)
+
+
+class PointsFigures(ResponseBody):
+    earned: int
+    corrected_down: int
+    redeemed: int
+    given_back: int
+    expired: int
+    clawed_back: int
+    written_off: int
+    adjusted_up: int
+    adjusted_down: int
+    change: int = Field(description="What members have more than before.")
+
+
+class PointsSpan(ResponseBody):
+    first: date
+    last: date
+    figures: PointsFigures | None = Field(description="Null while the period is not over.")
+    outstanding: int | None
+
+
+class PointsReport(ResponseBody):
+    as_of: datetime
+    definition: str
+    wallet: str
+    first: date
+    last: date
+    total: PointsFigures
+    outstanding_now: int
+    periods: list[PointsSpan]
+
+
+def _figures(found: Figures) -> PointsFigures:
+    return PointsFigures(**{name: getattr(found, name) for name in NAMES}, change=found.change)
+
+
+First = Annotated[Day | None, Query(description="First local day. Default: 30 days back.")]
+Last = Annotated[Day | None, Query(description="Last local day, included. Default: today.")]
+
+
+@router.get(
+    "/v1/reports/points",
+    dependencies=[allow("points:read")],
+    responses=may_answer(422),
+    summary="Earned, redeemed, expired, clawed back and outstanding, by day, week or month",
+)
+async def points(
+    tx: Tx,
+    wallet: Annotated[Key, Query()] = FIRST_WALLET,
+    first: First = None,
+    last: Last = None,
+    period: Annotated[Period, Query()] = "day",
+) -> PointsReport:
+    since, until = handlers.default_range(tx, first, last, (await programme(tx)).time_zone)
+    found = await handlers.usage(tx, wallet, since, until, period)
+    return PointsReport(
+        as_of=tx.now,
+        definition=DEFINITION,
+        wallet=wallet,
+        first=since,
+        last=until,
+        total=_figures(found.total),
+        outstanding_now=found.outstanding_now,
+        periods=[
+            PointsSpan(
+                first=one.first,
+                last=one.last,
+                figures=None if one.figures is None else _figures(one.figures),
+                outstanding=one.outstanding,
+            )
+            for one in found.periods
+        ],
+    )
+
+
+class RuleFigures(ResponseBody):
+    rule: str
+    version: int
+    wallet: str
+    occasions: int = Field(description="Purchases and activities that it paid for.")
+    points: int
+    cut: int = Field(description="Points that a limit or a budget cut off.")
+    taken_back: int = Field(description="Its share of what returns took back, rounded.")
+
+
+class RulesReport(ResponseBody):
+    as_of: datetime
+    first: date
+    last: date
+    rules: list[RuleFigures]
+
+
+@router.get(
+    "/v1/reports/rules",
+    dependencies=[allow("points:read")],
+    responses=may_answer(422),
+    summary="What each rule paid",
+)
+async def rules(tx: Tx, first: First = None, last: Last = None) -> RulesReport:
+    """By the day of the purchase or activity."""
+    since, until = handlers.default_range(tx, first, last, (await programme(tx)).time_zone)
+    rows = await handlers.by_rule(tx, since, until)
+    return RulesReport(
+        as_of=tx.now,
+        first=since,
+        last=until,
+        rules=[RuleFigures.model_validate(row, from_attributes=True) for row in rows],
     )

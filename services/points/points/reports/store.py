@@ -42,3 +42,26 @@ async def duplicates(
             "limit": limit,
         },
     )
+
+
+_BY_RULE = """
+    SELECT share ->> 'rule' AS rule, CAST(share ->> 'version' AS integer) AS version, wallet, count(*) AS occasions,
+        CAST(sum(CAST(share ->> 'points' AS bigint)) AS bigint) AS points,
+        CAST(sum(COALESCE(CAST(share ->> 'cut' AS bigint), 0)) AS bigint) AS cut,
+        CAST(sum(CAST(share ->> 'points' AS bigint) * taken_back / NULLIF(CAST(earned AS numeric), 0)) AS bigint)
+            AS taken_back
+    FROM accruals
+    JOIN (
+        SELECT 'purchase' AS kind, source, order_id AS occasion_id FROM purchases
+        WHERE occurred_at >= :since AND occurred_at < :until
+        UNION ALL
+        SELECT 'activity', source, activity_id FROM activities WHERE occurred_at >= :since AND occurred_at < :until
+    ) AS happened USING (kind, source, occasion_id)
+    CROSS JOIN LATERAL jsonb_array_elements(shares) AS share
+    GROUP BY 1, 2, 3 ORDER BY wallet, points DESC, rule, version
+"""
+
+
+async def by_rule(tx: Transaction, since: datetime, until: datetime) -> Sequence[Row[Any]]:
+    """`rule, version, wallet, occasions, points, cut, taken_back` of what occurred in [since, until)."""
+    return await tx.fetch_all(_BY_RULE, {"since": since, "until": until})

@@ -11,14 +11,14 @@ from sqlalchemy import Row
 from common.storage import Transaction
 
 _FIELDS = """
-    what_if_id, name, asked_by, asked_at, occurred_from, occurred_until, changes::text AS changes, state, purchases, done,
-    started_at, seen_at, finished_at, result::text AS result, problem
+    what_if_id, name, asked_by, asked_at, occurred_from, occurred_until, changes::text AS changes, state, purchases,
+    done, started_at, seen_at, finished_at, result::text AS result, problem
 """
 _ADD = f"""
-    INSERT INTO what_ifs (what_if_id, name, asked_by, asked_at, occurred_from, occurred_until, changes, state, purchases,
-        done, problem)
-    VALUES (:what_if_id, :name, :asked_by, :now, :occurred_from, :occurred_until, CAST(:changes AS jsonb), 'waiting', 0,
-        0, '')
+    INSERT INTO what_ifs (what_if_id, name, asked_by, asked_at, occurred_from, occurred_until, changes, state,
+        purchases, done, problem)
+    VALUES (:what_if_id, :name, :asked_by, :now, :occurred_from, :occurred_until, CAST(:changes AS jsonb), 'waiting',
+        0, 0, '')
     RETURNING {_FIELDS}
 """
 _GET = f"SELECT {_FIELDS} FROM what_ifs WHERE what_if_id = :what_if_id"
@@ -35,7 +35,6 @@ _TAKE = f"""
         ORDER BY asked_at LIMIT 1 FOR UPDATE SKIP LOCKED)
     RETURNING {_FIELDS}
 """
-_COUNT = "SELECT count(*) FROM purchases WHERE occurred_at >= :occurred_from AND occurred_at < :occurred_until"
 _PROGRESS = """
     UPDATE what_ifs SET purchases = :purchases, done = :done, seen_at = :now
     WHERE what_if_id = :what_if_id AND state = 'running' AND started_at = :started_at
@@ -88,10 +87,6 @@ async def page(tx: Transaction, *, state: str | None, before: tuple[datetime, UU
 async def take(tx: Transaction, *, lost_before: datetime) -> Row[Any] | None:
     """The oldest that waits, or whose worker was last seen before `lost_before`; it runs now, from the beginning."""
     return await tx.fetch_one(_TAKE, {"now": tx.now, "lost_before": lost_before})
-
-
-async def count(tx: Transaction, occurred_from: datetime, occurred_until: datetime) -> int:
-    return int(await tx.fetch_value(_COUNT, {"occurred_from": occurred_from, "occurred_until": occurred_until}))
 
 
 async def progress(tx: Transaction, what_if_id: UUID, started_at: datetime, *, purchases: int, done: int) -> bool:

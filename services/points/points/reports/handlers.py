@@ -1,0 +1,84 @@
+"""Reports of the ledger: by period, by rule, by sender."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row
+
+from common.storage import Transaction
+from common.storage.programme import programme
+from points.checks import handlers as checks
+from points.reports import domain, store
+from points.reports.domain import Figures, Moved, Period, Span
+
+MAX_PERIODS = 1_100
+"""Three years of days."""
+BEGINNING = date(1, 1, 1)
+
+
+class RangeError(Exception):
+    """The days asked for are in the wrong order, or too many."""
+
+    def __init__(self, first: date, last: date, reason: str) -> None:
+        super().__init__(reason)
+        self.first = first
+        self.last = last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    total: Figures
+    periods: Sequence[Span]
+    outstanding_now: int
+
+
+async def usage(tx: Transaction, wallet: str, first: date, last: date, period: Period) -> Usage:
+    """What members earned, spent and lost. Raises RangeError."""
+    _check(first, last, {"day": 1, "week": 7, "month": 28}[period])
+    settings = await programme(tx)
+    today = tx.now.astimezone(ZoneInfo(settings.time_zone)).date()
+    moved = [
+        Moved(day=row.day, from_account=row.from_account, to_account=row.to_account, points=int(row.points))
+        for row in await checks.by_day(tx, wallet, BEGINNING, date.max)
+    ]
+    return Usage(
+        total=domain.total(moved, first, last),
+        periods=domain.by_period(moved, first, last, period, first_day_of_week=settings.first_day_of_week, today=today),
+        outstanding_now=domain.total(moved, BEGINNING, date.max).change,
+    )
+
+
+async def by_rule(tx: Transaction, first: date, last: date) -> Sequence[Row[Any]]:
+    """What each rule version paid for occasions of these local days. Raises RangeError."""
+    _check(first, last, 1)
+    zone = ZoneInfo((await programme(tx)).time_zone)
+    return await store.by_rule(tx, _midnight(first, zone), _midnight(last + domain.DAY, zone))
+
+
+async def duplicates(
+    tx: Transaction, *, source: str | None, since: datetime, until: datetime, after: tuple[str, str], limit: int
+) -> Sequence[Row[Any]]:
+    """Who sent something again."""
+    return await store.duplicates(tx, source=source, since=since, until=until, after=after, limit=limit)
+
+
+def default_range(tx: Transaction, first: date | None, last: date | None, zone: str) -> tuple[date, date]:
+    """Thirty days up to today unless something else is asked for."""
+    until = last or tx.now.astimezone(ZoneInfo(zone)).date()
+    return first or until - 29 * domain.DAY, until
+
+
+def _check(first: date, last: date, days: int) -> None:
+    if first > last:
+        raise RangeError(first, last, f"{first} is after {last}.")
+    if not date(1800, 1, 1) <= first or last >= date(9999, 12, 1):
+        raise RangeError(first, last, "Only days from 1800-01-01 to 9999-11-30 can be asked for.")
+    if (last - first).days > MAX_PERIODS * days:
+        raise RangeError(first, last, f"More than {MAX_PERIODS} periods do not fit into one answer.")
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)
