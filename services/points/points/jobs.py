@@ -7,6 +7,7 @@ from points.checks import handlers as checks
 from points.expiry import handlers as expiry
 from points.ledger import handlers as ledger
 from points.returns import handlers as returns
+from points.reward_fulfilment import handlers as reward_fulfilment
 
 REWRAPPED_PER_RUN = 5_000
 
@@ -23,6 +24,7 @@ SCHEDULE = [
     every(seconds=5, run=expiry.sweep),
     every(seconds=300, run=expiry.notify_ahead),
     every(seconds=60, run=checks.check, name="ledger.check"),
+    every(seconds=30, run=reward_fulfilment.cancel_overdue, name="rewards.cancel_overdue"),
     every(seconds=60, run=data_keys_rewrapped, name="keys.data_keys_rewrapped"),
     daily(at="04:00", run=checks.check_everything, name="ledger.check_everything"),
 ]

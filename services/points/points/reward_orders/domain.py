@@ -37,8 +37,6 @@ _NEXT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 MEMBERS_MAY_CANCEL = (AWAITING_PAYMENT, ACCEPTED, FULFILLED)
 """What is being picked only the operators can stop."""
 
-VALID, USED, REVOKED = "valid", "used", "revoked"
-"""States of a ticket."""
 NO_PAYMENT, DUE, PAID, NOT_NEEDED, TO_REFUND = "none", "due", "paid", "not_needed_any_more", "to_refund"
 
 

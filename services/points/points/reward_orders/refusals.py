@@ -47,45 +47,11 @@ class PaymentTooLateError(Exception):
 
 
 class AlreadyUsedError(Exception):
-    """A coupon or ticket of the order was used, so it cannot be cancelled."""
+    """`what` (a coupon or ticket of the order) was used or is gone, so the order cannot be cancelled."""
 
-    def __init__(self, order_id: UUID, kind: str, used: int, of: int) -> None:
-        super().__init__(f"{used} of {of} ({kind}) of order {order_id} cannot be taken back: used or gone.")
+    def __init__(self, order_id: UUID, kind: str, what: UUID, state: str) -> None:
+        super().__init__(f"Order {order_id} cannot be cancelled: its {kind} {what} is {state}.")
         self.order_id = order_id
         self.kind = kind
-        self.used = used
-        self.of = of
-
-
-class TicketUnknownError(Exception):
-    """No ticket has this code."""
-
-    def __init__(self) -> None:
-        super().__init__("No ticket has this code.")
-
-
-class TicketUsedError(Exception):
-    """A ticket opens the door once."""
-
-    def __init__(self, ticket_id: UUID, used_at: datetime) -> None:
-        super().__init__(f"Ticket {ticket_id} was used at {used_at.isoformat()}.")
-        self.ticket_id = ticket_id
-        self.used_at = used_at
-
-
-class TicketRevokedError(Exception):
-    """Its order was cancelled."""
-
-    def __init__(self, ticket_id: UUID) -> None:
-        super().__init__(f"Ticket {ticket_id} is not valid any more: its order was cancelled.")
-        self.ticket_id = ticket_id
-
-
-class TicketOfOtherRewardError(Exception):
-    """The ticket is for another occasion; it stays unused."""
-
-    def __init__(self, ticket_id: UUID, reward: str, expected: str) -> None:
-        super().__init__(f"Ticket {ticket_id} is for {reward}, not for {expected}.")
-        self.ticket_id = ticket_id
-        self.reward = reward
-        self.expected = expected
+        self.what = what
+        self.state = state

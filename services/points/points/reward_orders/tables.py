@@ -6,11 +6,8 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
-    Integer,
-    LargeBinary,
     Table,
     Text,
-    UniqueConstraint,
     Uuid,
     text,
 )
@@ -88,20 +85,4 @@ reward_order_changes = Table(
     Column("facts", JSONB, nullable=False),
     instant("at"),
     Index(None, "at"),
-)
-
-reward_tickets = Table(
-    "reward_tickets",
-    metadata,
-    Column("ticket_id", Uuid, primary_key=True),
-    Column("order_id", Uuid, ForeignKey("reward_orders.order_id"), nullable=False),
-    Column("number", Integer, nullable=False),
-    Column("code_hash", LargeBinary, nullable=False),
-    Column("code", Text, nullable=False, comment="sealed with the member's data key"),
-    Column("state", Text, nullable=False),
-    instant("used_at", nullable=True),
-    Column("used_by", Text, nullable=False),
-    UniqueConstraint("code_hash"),
-    UniqueConstraint("order_id", "number"),
-    CheckConstraint("state IN ('valid', 'used', 'revoked')", name="state"),
 )

@@ -23,7 +23,7 @@ _LIST = f"""
     SELECT {_FIELDS} FROM rewards JOIN reward_stocks USING (reward)
     WHERE (CAST(:state AS text) IS NULL OR state = :state) AND (CAST(:kind AS text) IS NULL OR kind = :kind)
         AND (CAST(:words AS text) IS NULL OR strpos(lower(name_zh || ' ' || name_en || ' ' || reward), :words) > 0)
-        AND (sort, reward) > (:sort, :reward)
+        AND (sort, reward) > (CAST(:sort AS bigint), :reward)
     ORDER BY sort, reward LIMIT :limit
 """
 _ADD = """
