@@ -9,6 +9,7 @@ from common.storage import Database
 from members.clients.api import router as clients
 from members.directory.api import router as directory
 from members.figures.api import router as figures
+from members.pins.api import router as pins
 from members.programme.api import router as programme
 from members.purchases.api import router as purchases
 from members.registry.api import router as registry
@@ -18,7 +19,7 @@ from members.staff.api import router as staff
 from members.submissions.api import router as submissions
 from members.tiers.api import router as tiers
 
-ROUTERS = [staff, clients, signing, programme, directory, registry, tiers, purchases, submissions, figures]
+ROUTERS = [staff, clients, signing, programme, directory, registry, pins, tiers, purchases, submissions, figures]
 
 
 def app_options(settings: Any, database: Database) -> Mapping[str, Any]:

@@ -3,6 +3,14 @@
 from common.http import problem
 from common.security.cipher import PersonalDataErasedError
 from members.clients.domain import ClientExistsError, ClientInvalidError, ClientNotFoundError, ClientStaleError
+from members.pins.domain import (
+    MemberNotActiveError,
+    PinLockedError,
+    PinNeededError,
+    PinNotSetError,
+    PinWeakError,
+    PinWrongError,
+)
 from members.programme.domain import CurrencyInUseError, ProgrammeInvalidError, ProgrammeStaleError
 from members.purchases.domain import PurchaseNotFoundError
 from members.registry.domain import (
@@ -44,6 +52,12 @@ PROBLEMS = {
     RevisionNeededError: problem(428, "revision_needed", "A change needs the revision it is based on"),
     IdentityTakenError: problem(409, "identity_taken", "Another member is known by this already"),
     PersonalDataErasedError: problem(410, "personal_data_erased", "The personal data was erased"),
+    MemberNotActiveError: problem(409, "member_not_active", "The member may not do this now"),
+    PinWeakError: problem(422, "pin_weak", "Another PIN is needed"),
+    PinNotSetError: problem(409, "pin_not_set", "There is no PIN"),
+    PinNeededError: problem(409, "pin_needed", "The PIN before is needed"),
+    PinWrongError: problem(403, "pin_wrong", "The PIN is wrong"),
+    PinLockedError: problem(423, "pin_locked", "Locked for a while"),
     NoTierRulesError: problem(503, "not_seeded", "The database is not prepared yet", retry_after_seconds=30),
     PurchaseNotFoundError: problem(404, "purchase_not_found", "No such purchase"),
     PurchaseRefusedError: problem(422, "purchase_refused", "This will never be taken"),

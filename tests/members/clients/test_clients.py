@@ -135,3 +135,29 @@ async def test_taken_id_stale_change_and_unknown_client(client: Client, secret: 
     assert (await admin.patch("/v1/clients/shop-1", json={"name": "B"}, headers={"If-Match": '"1"'})).status_code == 412
     assert (await admin.get("/v1/clients/none")).status_code == 404
     assert (await admin.patch("/v1/clients/shop-1", json={"source": None})).status_code == 422
+
+
+async def test_a_checkout_hands_in_for_a_source_of_its_own(client: Client) -> None:
+    till = {"client_id": "till-1", "roles": ["checkout"]}
+    refused = await client(role="admin").post("/v1/clients", json={**till, "name": "Till"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "client_invalid")
+
+
+@pytest.fixture
+async def till(client: Client, app: FastAPI, settings: Settings, database: Database) -> dict[str, str]:
+    """The bearer header of a checkout."""
+    made = await client(role="admin").post(
+        "/v1/clients", json={"client_id": "till-1", "name": "Till", "roles": ["checkout"], "source": "//shop-1/till-1"}
+    )
+    assert made.status_code == 201, made.text
+    app.state.verifier = verifier_for(settings, keys=StoredKeys(database))
+    answer = await ask(client, client_id="till-1", client_secret=made.json()["client_secret"])
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+async def test_a_checkout_may_ask_for_pins_and_see_no_member(client: Client, till: dict[str, str]) -> None:
+    nobody = "00000000-0000-7000-8000-000000000000"
+    asked = {"pin": "846153", "max_points": 5}
+    granted = await client(role=None).post(f"/v1/members/{nobody}/pin-grants", json=asked, headers=till)
+    assert granted.status_code == 404
+    assert (await client(role=None).get(f"/v1/members/{nobody}", headers=till)).status_code == 403

@@ -5,7 +5,8 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-PUBLISHER = "publisher"
+HAND_IN = frozenset({"publisher", "checkout"})
+"""Roles that hand in purchases."""
 OVERLAP = timedelta(hours=24)
 """How long the secret before still opens, so that a client can change over without a gap."""
 
@@ -57,11 +58,11 @@ class Client:
 
 
 def check(client: Client) -> None:
-    """Raises ClientInvalidError: a publisher without a source could speak for every shop."""
+    """Raises ClientInvalidError: a publisher or a checkout without a source could speak for every shop."""
     if not client.roles:
         raise ClientInvalidError("roles", "a client has at least one role")
-    if PUBLISHER in client.roles and not client.source:
-        raise ClientInvalidError("source", "a publisher hands in for a source of its own: name it")
+    if HAND_IN.intersection(client.roles) and not client.source:
+        raise ClientInvalidError("source", "a publisher or checkout hands in for a source of its own: name it")
     if client.source and client.source.startswith("//loyalty/"):
         raise ClientInvalidError("source", "is a source of the platform itself")
 

@@ -7,9 +7,22 @@ from uuid import UUID
 
 ACTIVE, SUSPENDED = "active", "suspended"
 GENDERS = ("", "female", "male", "other")
+SOLAR, LUNAR, LUNAR_LEAP = "solar", "lunar", "lunar_leap"
+CALENDARS = ("", SOLAR, LUNAR, LUNAR_LEAP)
+"""What a birthday is counted by; "" is solar, `lunar_leap` a leap month of the lunar calendar."""
 EARLIEST_BIRTHDAY = date(1900, 1, 1)
 
-PERSONAL_FIELDS = ("name", "phone", "email", "birthday", "address", "card_number", "openid", "external_ids")
+PERSONAL_FIELDS = (
+    "name",
+    "phone",
+    "email",
+    "birthday",
+    "birthday_calendar",
+    "address",
+    "card_number",
+    "openid",
+    "external_ids",
+)
 """Kept sealed with the member's data key."""
 OPEN_FIELDS = ("status", "channel", "region", "gender")
 """Kept open: lists are filtered by them."""
@@ -90,8 +103,24 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tu
     }
 
 
-def check_birthday(text: str, today: date) -> str:
-    """An ISO date that somebody alive can have. Raises MemberInvalidError."""
+def birthday_told(personal: Mapping[str, str]) -> dict[str, str]:
+    """What others need to keep the member's day; {} when it is not known."""
+    if not personal.get("birthday"):
+        return {}
+    calendar = personal.get("birthday_calendar") or SOLAR
+    if calendar == SOLAR:
+        return {"birthday": personal["birthday"], "calendar": SOLAR}
+    leap = "true" if calendar == LUNAR_LEAP else "false"
+    return {"birthday": personal["birthday"], "calendar": LUNAR, "leap_month": leap}
+
+
+def check_birthday(text: str, today: date, calendar: str = "") -> str:
+    """A day written 1990-05-01 that somebody alive can have. Raises MemberInvalidError.
+
+    In the lunar calendar every month may have 30 days, and the year is the one the lunar year began in.
+    """
+    if calendar in (LUNAR, LUNAR_LEAP):
+        return _lunar(text, today)
     try:
         birthday = date.fromisoformat(text)
     except ValueError:
@@ -99,6 +128,16 @@ def check_birthday(text: str, today: date) -> str:
     if not EARLIEST_BIRTHDAY <= birthday <= today:
         raise MemberInvalidError("birthday", f"is not between {EARLIEST_BIRTHDAY} and today")
     return birthday.isoformat()
+
+
+def _lunar(text: str, today: date) -> str:
+    parts = text.split("-")
+    if [len(part) for part in parts] != [4, 2, 2] or not all(part.isascii() and part.isdigit() for part in parts):
+        raise MemberInvalidError("birthday", "is not a date like 1990-05-01")
+    year, month, day = map(int, parts)
+    if not EARLIEST_BIRTHDAY.year <= year <= today.year or not 1 <= month <= 12 or not 1 <= day <= 30:
+        raise MemberInvalidError("birthday", "is not a day of the lunar calendar since 1900")
+    return text
 
 
 def check_registered_at(instant: datetime, now: datetime) -> datetime:
@@ -121,6 +160,8 @@ def masked(name: str, value: str) -> str:
     if name == "email":
         local, _, host = value.partition("@")
         return f"{local[0]}***@{host}"
+    if name == "birthday_calendar":
+        return value
     if name == "birthday":
         return "****-**-**"
     if name == "card_number":

@@ -32,6 +32,8 @@ from members.tiers import handlers as tiers
 
 PROFILE, HISTORY = "profile", "history"
 """Purposes that personal data is sealed for, beside what travels in events."""
+BIRTHDAY = "birthday"
+"""The purpose of the birthday that travels in events."""
 IDENTITY_FIELDS = (PHONE, EMAIL, OPENID)
 
 
@@ -45,6 +47,7 @@ class Registration:
     openid: str = ""
     external_ids: tuple[tuple[str, str], ...] = ()
     birthday: str = ""
+    birthday_calendar: str = ""
     address: str = ""
     gender: str = ""
     region: str = ""
@@ -109,7 +112,7 @@ async def change(
     before = await _member(tx, keys, await store.find(tx, member_id, lock=True), member_id)
     if seen != before.revision:
         raise MemberStaleError(seen=seen, revision=before.revision)
-    written = {**domain.fields_of(before), **_written(fields, keys, tx.now)}
+    written = _with_birthday({**domain.fields_of(before), **_written(fields, keys)}, tx.now)
     changed = domain.changes(domain.fields_of(before), written)
     if not changed:
         return before
@@ -121,7 +124,8 @@ async def change(
     await store.change(tx, after, sealed.box)
     await store.note(tx, caller, "changed", {(member_id, after.revision): noted.box})
     told = await keys.cipher.seal(tx, member_id, _told(after))
-    tx.emit(MemberUpdated(**_state(after, told), changed=tuple(changed)))
+    days = await _birthdays(tx, keys, [after])
+    tx.emit(MemberUpdated(**_state(after, told, days.get(member_id)), changed=tuple(changed)))
     return after
 
 
@@ -168,8 +172,9 @@ async def _welcome(tx: Transaction, caller: Caller, keys: Keyring, members: Sequ
     await store.add(tx, members, {member_id: sealed.box for member_id, sealed in profiles.items()})
     await store.note(tx, caller, "registered", {(m.member_id, 1): None for m in members})
     await tiers.joined(tx, [(m.member_id, m.registered_at) for m in members])
+    days = await _birthdays(tx, keys, members)
     for member in members:
-        tx.emit(MemberRegistered(**_state(member, told[member.member_id])))
+        tx.emit(MemberRegistered(**_state(member, told[member.member_id], days.get(member.member_id))))
 
 
 def _applicant(registration: Registration, keys: Keyring, now: datetime) -> _Applicant:
@@ -179,11 +184,12 @@ def _applicant(registration: Registration, keys: Keyring, now: datetime) -> _App
         "phone": registration.phone,
         "email": registration.email,
         "birthday": registration.birthday,
+        "birthday_calendar": registration.birthday_calendar,
         "address": registration.address,
         "openid": registration.openid,
         "external_ids": external,
     }
-    personal = _written({name: text for name, text in given.items() if text}, keys, now)
+    personal = _with_birthday(_written({name: text for name, text in given.items() if text}, keys), now)
     member = Member(
         member_id=new_id(),
         revision=1,
@@ -205,7 +211,7 @@ def _with_new_card(applicant: _Applicant, keys: Keyring) -> _Applicant:
     return _Applicant(member, keys.recognition.claims(member.member_id, _identities(member)))
 
 
-def _written(fields: Mapping[str, str], keys: Keyring, now: datetime) -> dict[str, str]:
+def _written(fields: Mapping[str, str], keys: Keyring) -> dict[str, str]:
     """The fields in their one written form. Raises MemberInvalidError."""
     written = dict(fields)
     try:
@@ -219,9 +225,15 @@ def _written(fields: Mapping[str, str], keys: Keyring, now: datetime) -> dict[st
     except IdentityInvalidError as error:
         field = "external_ids" if error.kind == EXTERNAL_ID else error.kind
         raise MemberInvalidError(field, error.reason) from error
-    if written.get("birthday"):
-        written["birthday"] = domain.check_birthday(written["birthday"], now.date())
     return written
+
+
+def _with_birthday(fields: Mapping[str, str], now: datetime) -> dict[str, str]:
+    """Day and calendar make sense only together. Raises MemberInvalidError."""
+    whole = dict(fields)
+    if whole.get("birthday"):
+        whole["birthday"] = domain.check_birthday(whole["birthday"], now.date(), whole.get("birthday_calendar", ""))
+    return whole
 
 
 def _identities(member: Member) -> list[Identity]:
@@ -260,7 +272,13 @@ def _told(member: Member) -> dict[str, str]:
     return {name: member.personal[name] for name in domain.TOLD_FIELDS if member.personal.get(name)}
 
 
-def _state(member: Member, sealed: Sealed) -> dict[str, Any]:
+async def _birthdays(tx: Transaction, keys: Keyring, members: Sequence[Member]) -> dict[UUID, Sealed]:
+    """Sealed apart: who needs the day need not read name and address."""
+    told = {member.member_id: day for member in members if (day := domain.birthday_told(member.personal))}
+    return await keys.cipher.seal_many(tx, told, purpose=BIRTHDAY)
+
+
+def _state(member: Member, sealed: Sealed, birthday: Sealed | None) -> dict[str, Any]:
     return {
         "member_id": member.member_id,
         "revision": member.revision,
@@ -272,6 +290,7 @@ def _state(member: Member, sealed: Sealed) -> dict[str, Any]:
         "tier": member.tier,
         "preferences": Preferences.model_validate_json(member.preferences),
         "personal": sealed,
+        "birthday": birthday,
     }
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StrictBool
 
 from common.events.members import Preferences
 from common.http import RequestBody, ResponseBody
-from common.http.fields import Day, Instant, Key, Revision, ShortText, storable
+from common.http.fields import Instant, Key, Revision, ShortText, storable
 from members.identities.domain import MAX_CHARACTERS
 from members.registry.domain import PERSONAL_FIELDS, Member, masked
 from members.registry.handlers import Registration
@@ -29,6 +29,14 @@ Phone = Annotated[
 Email = Annotated[str, Field(max_length=MAX_CHARACTERS["email"]), AfterValidator(storable)]
 Openid = Annotated[str, Field(max_length=MAX_CHARACTERS["openid"]), AfterValidator(storable)]
 Address = Annotated[ShortText, Field(max_length=500)]
+Birthday = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="YYYY-MM-DD, as `birthday_calendar` counts."),
+]
+BirthdayCalendar = Annotated[
+    Literal["", "solar", "lunar", "lunar_leap"],
+    Field(description='"" is solar; `lunar_leap` is a leap month of the lunar calendar.'),
+]
 Gender = Literal["", "female", "male", "other"]
 Zone = Annotated[str, Field(max_length=64, description='An IANA name, "" for the programme\'s.')]
 
@@ -63,7 +71,8 @@ class RegistrationBody(RequestBody):
     email: Email = ""
     openid: Openid = ""
     external_ids: Annotated[tuple[ExternalId, ...], Field(max_length=20)] = ()
-    birthday: Day | None = None
+    birthday: Birthday | None = None
+    birthday_calendar: BirthdayCalendar = ""
     address: Address = ""
     gender: Gender = ""
     region: ShortText = ""
@@ -80,7 +89,8 @@ class RegistrationBody(RequestBody):
             email=self.email.strip(),
             openid=self.openid,
             external_ids=tuple((one.system, one.id) for one in self.external_ids),
-            birthday=self.birthday.isoformat() if self.birthday else "",
+            birthday=self.birthday or "",
+            birthday_calendar=self.birthday_calendar,
             address=self.address.strip(),
             gender=self.gender,
             region=self.region,
@@ -99,7 +109,8 @@ class MemberPatch(RequestBody):
     email: Email | None = None
     openid: Openid | None = None
     external_ids: Annotated[tuple[ExternalId, ...] | None, Field(max_length=20)] = None
-    birthday: Day | None = None
+    birthday: Birthday | None = None
+    birthday_calendar: BirthdayCalendar | None = None
     address: Address | None = None
     gender: Gender | None = None
     region: ShortText | None = None
@@ -136,6 +147,7 @@ class MemberResponse(ResponseBody):
     phone: str
     email: str
     birthday: str
+    birthday_calendar: str
     address: str
     card_number: str
     openid: str

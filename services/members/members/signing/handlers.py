@@ -12,7 +12,7 @@ from common.security.audit import audit
 from common.security.callers import Caller, Kind
 from common.security.keysets import FixedKeys
 from common.security.masterkeys import MasterKeys
-from common.security.signing import new_signing_key, open_signing_key, seal_signing_key
+from common.security.signing import SigningKey, new_signing_key, open_signing_key, seal_signing_key
 from common.security.tokens import sign_token
 from common.storage import Database, Transaction
 from members.signing import store
@@ -59,11 +59,8 @@ async def issue(
     scope: str | None = None,
 ) -> str:
     """A signed access token. Raises NoSigningKeyError."""
-    row = await store.signing(tx)
-    if row is None:
-        raise NoSigningKeyError
     return sign_token(
-        open_signing_key(row.kid, bytes(row.sealed), masters),
+        await current_key(tx, masters),
         issuer=terms.issuer,
         audience=terms.audience,
         subject=subject,
@@ -74,6 +71,14 @@ async def issue(
         lifetime_seconds=terms.lifetime_seconds,
         scope=scope,
     )
+
+
+async def current_key(tx: Transaction, masters: MasterKeys) -> SigningKey:
+    """The key that signs now. Raises NoSigningKeyError."""
+    row = await store.signing(tx)
+    if row is None:
+        raise NoSigningKeyError
+    return open_signing_key(row.kid, bytes(row.sealed), masters)
 
 
 async def ensure(tx: Transaction, masters: MasterKeys) -> None:

@@ -212,6 +212,19 @@ PEOPLE = (
     "COMMENT ON COLUMN login_attempts.digest IS 'SHA-256 of the e-mail address, known or not'",
     "CREATE INDEX ix_login_attempts_expires_at ON login_attempts (expires_at)",
     """
+    CREATE TABLE pins (
+        member_id uuid CONSTRAINT pk_pins PRIMARY KEY,
+        hash text NOT NULL,
+        tries integer NOT NULL,
+        locks integer NOT NULL,
+        locked_until timestamptz,
+        changed_at timestamptz NOT NULL
+    )
+    """,
+    "COMMENT ON COLUMN pins.hash IS 'argon2id'",
+    "COMMENT ON COLUMN pins.tries IS 'since the last right one or lock'",
+    "COMMENT ON COLUMN pins.locks IS 'in a row: each is twice as long as the one before'",
+    """
     CREATE TABLE clients (
         client_id text CONSTRAINT pk_clients PRIMARY KEY,
         revision bigint NOT NULL,
