@@ -65,11 +65,12 @@ async def duplicates(
 
 
 DEFINITION = (
-    "Points of one type of wallet by the local day, in the programme's zone, on which they moved. earned: issued by "
-    "rules and rewards; corrected_down: taken because a late fact changed what was earned; redeemed and given_back: spent, "
-    "and spent points that came back; expired; clawed_back: asked back for returns, of which written_off was not there "
-    "and nobody owes it; adjusted: by people. outstanding: what members have (waiting and held points included) less "
-    "what they owe. A period has figures once it is over; total is of the asked days up to now."
+    "Points of one type of wallet by the local day, in the programme's zone, on which they moved. earned: issued "
+    "by rules and rewards; corrected_down: taken because a late fact changed what was earned; redeemed and "
+    "given_back: spent, and spent points that came back; expired; clawed_back: asked back for returns, of which "
+    "written_off was not there and nobody owes it; adjusted: by people. outstanding: what members have (waiting "
+    "and held points included) less what they owe. A period has figures once it is over; total is of the asked "
+    "days up to now."
 )
 
 

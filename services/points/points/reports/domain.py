@@ -71,8 +71,8 @@ NAMES = tuple(one.name for one in fields(Figures))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """Whole local days from `first` to `last`, both included. `figures`, and `outstanding` at its end, are None until it
-    is over.
+    """Whole local days from `first` to `last`, both included. `figures`, and `outstanding` at the end, are None until
+    it is over.
     """
 
     first: date
