@@ -1,6 +1,11 @@
 """The HTTP doors of all subjects."""
 
+from points.activities.api import router as activities
+from points.badges.api import router as badges
 from points.checks.api import router as checks
+from points.draws.api import router as draws
+from points.draws.proof_api import router as draw_proofs
+from points.incentives.api import router as incentives
 from points.ledger.api import router as ledger
 from points.liability.api import router as liability
 from points.reports.api import router as reports
@@ -12,6 +17,8 @@ from points.rewards.api import router as rewards
 from points.rules.api import router as rules
 from points.simulation.api import router as simulation
 from points.statement.api import router as statement
+from points.streaks.api import router as streaks
+from points.tasks.api import router as tasks
 from points.wallet_types.api import router as wallet_types
 
 ROUTERS = [
@@ -24,8 +31,15 @@ ROUTERS = [
     liability,
     simulation,
     wallet_types,
+    activities,
     reward_offers,
     rewards,
     reward_orders,
     reward_fulfilment,
+    incentives,
+    streaks,
+    tasks,
+    badges,
+    draws,
+    draw_proofs,
 ]

@@ -3,14 +3,18 @@
 from common.http import problem
 from common.security.cipher import PersonalDataErasedError
 from points.errors import (
+    ActivityRefusedError,
     InsufficientPointsError,
     MemberUnknownError,
     MoreThanTakenError,
     PersonalDataClosedError,
     PurchaseUnknownError,
+    ReturnNotInReviewError,
+    ReturnUnknownError,
     WalletNotSpendableError,
     WalletTypeUnknownError,
 )
+from points.incentives.problems import INCENTIVE_PROBLEMS
 from points.reports.handlers import RangeError
 from points.rewards.problems import PROBLEMS as REWARD_PROBLEMS
 from points.rules.domain import DraftUnknownError, RuleStateError, RuleUnknownError
@@ -19,6 +23,9 @@ from points.simulation.errors import NothingChangedError, WhatIfOverError, WhatI
 PROBLEMS = {
     MemberUnknownError: problem(404, "unknown_member", "Member not known"),
     PurchaseUnknownError: problem(404, "unknown_purchase", "Purchase not known"),
+    ReturnUnknownError: problem(404, "unknown_return", "Return not known"),
+    ReturnNotInReviewError: problem(409, "return_not_in_review", "The return is not in review"),
+    ActivityRefusedError: problem(409, "activity_refused", "The activity cannot be taken in"),
     InsufficientPointsError: problem(409, "insufficient_points", "Not enough points"),
     WalletNotSpendableError: problem(409, "wallet_not_spendable", "What this wallet holds cannot be spent"),
     MoreThanTakenError: problem(409, "more_than_taken", "More points were to be given back than were taken"),
@@ -33,4 +40,5 @@ PROBLEMS = {
     WhatIfOverError: problem(409, "what_if_over", "The what-if is over"),
     NothingChangedError: problem(422, "nothing_changed", "The what-if changes nothing"),
     **REWARD_PROBLEMS,
+    **INCENTIVE_PROBLEMS,
 }

@@ -3,15 +3,25 @@
 from collections.abc import Sequence
 
 from common.storage import Transaction
-from points.cascade.domain import Bought, Effect, Returned
+from points.cascade.domain import Bought, Done, Effect, Returned
+from points.incentives import followers as incentives
 from points.ledger.handlers import Wallets
 from points.limits import handlers as limits
 
 
 async def purchases_taken(tx: Transaction, wallets: Wallets, purchases: Sequence[Bought]) -> None:
     """After purchases earned. `wallets` are locked and saved by the caller."""
+    await incentives.purchases_taken(tx, wallets, purchases)
+
+
+async def activities_taken(tx: Transaction, wallets: Wallets, activities: Sequence[Done]) -> None:
+    """After activities earned. `wallets` are locked and saved by the caller."""
+    await incentives.activities_taken(tx, wallets, activities)
 
 
 async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequence[Returned]) -> list[Effect]:
     """After returns were applied: what else they change, as lines of their receipts."""
-    return [*await limits.purchases_returned(tx, wallets, returns)]
+    return [
+        *await limits.purchases_returned(tx, wallets, returns),
+        *await incentives.purchases_returned(tx, wallets, returns),
+    ]

@@ -1,6 +1,6 @@
 """What members did that something counts."""
 
-from sqlalchemy import BigInteger, Column, Date, Index, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, Index, Table, Text, Uuid
 
 from common.storage.tables import instant
 from points.database import metadata
@@ -15,11 +15,10 @@ counter_entries = Table(
     Column("key", Text, primary_key=True),
     Column("item", Text, primary_key=True, comment="what is told apart: a sku, or empty"),
     instant("occurred_at"),
-    Column("day", Date, nullable=False),
     Column("value", BigInteger, nullable=False),
     Column("gone", BigInteger, nullable=False, comment="what of the value came back"),
     Column("order_source", Text, nullable=False),
     Column("order_id", Text, nullable=False),
-    Index("ix_counter_entries_member_id_measure_day", "member_id", "measure", "day"),
+    Index("ix_counter_entries_member_id_measure_occurred_at", "member_id", "measure", "occurred_at"),
     Index("ix_counter_entries_order_source_order_id", "order_source", "order_id"),
 )

@@ -1,0 +1,291 @@
+"""Playing: pay, pick, take from the stock, give, in one transaction; and taking a play back."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from common.events.incentives import DrawPlayed
+from common.security.audit import audit
+from common.security.callers import Caller
+from common.storage import Transaction
+from common.storage.programme import programme
+from points.coupons import handlers as coupons
+from points.coupons.refusals import CouponRefusedError, CouponStateError
+from points.draws import domain, epochs, proof, store
+from points.draws.domain import (
+    COUPON,
+    GOODS,
+    POINTS,
+    Draw,
+    DrawClosedError,
+    NothingToHandOverError,
+    Play,
+    PlayNotUndoneError,
+    PlayUnknownError,
+    Prize,
+)
+from points.draws.epochs import close_epoch, open_epoch
+from points.errors import MemberUnknownError
+from points.incentives import audiences
+from points.incentives import handlers as incentives
+from points.incentives.domain import DRAW, LimitReachedError, NotInAudienceError
+from points.ledger import handlers as ledger
+from points.ledger.domain import REDEMPTION, Cause
+from points.payouts import handlers as payouts
+from points.payouts.domain import Occasion, Reward
+
+__all__ = ["close_epoch", "hand_over", "of_member", "open_epoch", "play", "plays_of", "undo"]
+
+REDEEMED, GIVEN_BACK = "redeemed", "given_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entitled:
+    """What a member may do in a draw now."""
+
+    draw: Draw
+    open: bool
+    closed_reason: str
+    played_today: int
+    played: int
+    next_cost: int
+    limit: str
+    resets_at: datetime | None
+
+
+async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str) -> Play:
+    """Play once. Raises MemberUnknownError, IncentiveUnknownError, DrawClosedError, NotInAudienceError,
+    LimitReachedError, InsufficientPointsError, PersonalDataClosedError (no master key to open the seed).
+    """
+    wallets = await ledger.lock(tx, [member_id])
+    if not wallets.knows(member_id):
+        raise MemberUnknownError(member_id)
+    draw, settings = Draw.of(await incentives.one(tx, DRAW, key)), await programme(tx)
+    if reason := domain.closed_reason(draw, tx.now):
+        raise DrawClosedError(draw, reason)
+    zone = ZoneInfo(settings.time_zone)
+    today = domain.local_day(tx.now, zone)
+    cost = await _next_cost(tx, member_id, draw, today, zone)
+    if not draw.audience.is_everybody:
+        (standing,) = await audiences.standings(tx, settings, [(member_id, tx.now)])
+        if not draw.audience.includes(standing.tier, standing.segments):
+            raise NotInAudienceError(key, standing.tier, draw.audience)
+    play_id, cost_sequence = uuid4(), 0
+    wallet = wallets.of(member_id, draw.wallet)
+    if cost:
+        cause = Cause(REDEEMED, "", "", str(play_id), tx.now, tx.now)
+        cost_sequence = await ledger.spend(tx, wallet, cost, cause, to_account=REDEMPTION)
+        payouts.tell_spent(tx, wallet, cost_sequence, cost, str(play_id), "draw", key=key)
+    # The second look is for an epoch that was renewed while this play waited for the one before.
+    epoch = await store.next_number(tx, key) or await store.next_number(tx, key)
+    if epoch is None:
+        raise DrawClosedError(draw, "not_active")
+    pseudonym = proof.pseudonym_of(key, epoch.epoch, member_id)
+    ticket = proof.ticket_of(epochs.open_seed(epoch), client_seed, epoch.plays, pseudonym, draw.total)
+    drawn = proof.drawn_by(ticket, proof.places_of([_facts(prize) for prize in draw.prizes], {})).key
+    given = drawn if await store.take(tx, key, epoch.epoch, drawn) else draw.fallback
+    if given != drawn:
+        await store.take(tx, key, epoch.epoch, given)
+    prize = draw.prize(given)
+    occasion = _occasion(draw, member_id, play_id, tx.now)
+    reward = Reward(points=prize.points, wallet=draw.wallet, expires_days=draw.expires_days)
+    sequence = payouts.give(tx, wallets, settings, occasion, reward)
+    played = Play(
+        key,
+        epoch.epoch,
+        epoch.plays,
+        play_id,
+        member_id,
+        pseudonym,
+        client_seed,
+        ticket,
+        drawn,
+        given,
+        prize.kind,
+        prize.points,
+        sequence,
+        await _coupon(tx, prize, member_id, play_id),
+        prize.reward or "",
+        cost == 0,
+        cost,
+        cost_sequence,
+        today,
+        tx.now,
+        None,
+        None,
+    )
+    await store.add_play(tx, played)
+    await ledger.save(tx, wallets)
+    _tell(tx, draw, prize, played)
+    return played
+
+
+def _facts(prize: Prize) -> dict[str, object]:
+    return {"key": prize.key, "weight": prize.weight}
+
+
+async def _next_cost(tx: Transaction, member_id: UUID, draw: Draw, today: date, zone: ZoneInfo) -> int:
+    played_today, played = await store.played(tx, member_id, draw.key, today)
+    reached = domain.limit_reached(draw, played_today, played)
+    if reached is not None:
+        limit, allowed = reached
+        resets_at = domain.next_day(today, zone) if limit == "plays_per_day" else None
+        raise LimitReachedError(draw.key, limit, allowed, resets_at)
+    return domain.cost_of_next(draw, played_today)
+
+
+async def _coupon(tx: Transaction, prize: Prize, member_id: UUID, play_id: UUID) -> UUID | None:
+    """The coupon that was won; None where none can be issued now: the play stays as the proof says, the coupon is owed
+    and handed over later.
+    """
+    if prize.coupon is None:
+        return None
+    try:
+        issued = await coupons.issue(
+            tx,
+            template=prize.coupon,
+            member_id=member_id,
+            reason="draw",
+            reference=str(play_id),
+            occurred_at=tx.now,
+        )
+    except CouponRefusedError:
+        return None
+    return issued.coupon_id
+
+
+def _occasion(draw: Draw, member_id: UUID, play_id: UUID, at: datetime) -> Occasion:
+    return Occasion(
+        member_id=member_id,
+        kind="draw",
+        key=draw.key,
+        revision=draw.incentive.revision,
+        reference=f"draw:{play_id}",
+        occurred_at=at,
+    )
+
+
+def _tell(tx: Transaction, draw: Draw, prize: Prize, played: Play) -> None:
+    tx.emit(
+        DrawPlayed(
+            member_id=played.member_id,
+            key=draw.key,
+            name=draw.incentive.name,
+            occurred_at=tx.now,
+            play_id=played.play_id,
+            cost=played.cost,
+            prize="" if prize.kind == domain.NOTHING else prize.label,
+            prize_kind=prize.kind,
+            points=prize.points,
+        )
+    )
+
+
+async def undo(tx: Transaction, caller: Caller, play_id: UUID, reason: str) -> Play:
+    """Take a play back: its prize, if it was not used, and its cost into the lots it came from. The prize does not go
+    back into the epoch's stock (the proof replays it), but into the next epoch's.
+
+    Raises PlayUnknownError, PlayNotUndoneError.
+    """
+    first = await _play(tx, play_id)
+    wallets = await ledger.lock(tx, [first.member_id])
+    played = await _play(tx, play_id, locked=True)
+    if played.undone_at is not None:
+        raise PlayNotUndoneError(play_id, "already_undone", played.prize)
+    if played.handed_over_at is not None:
+        raise PlayNotUndoneError(play_id, "handed_over", played.prize)
+    draw, settings = Draw.of(await incentives.one(tx, DRAW, played.draw)), await programme(tx)
+    wallet = wallets.of(played.member_id, draw.wallet)
+    if played.prize_kind == POINTS:
+        await ledger.load_lots(tx, [wallet])
+        won = [lot for lot in wallet.lots or () if lot.sequence == played.sequence]
+        if not won or won[0].remaining != played.points:
+            raise PlayNotUndoneError(play_id, "prize_used", played.prize)
+        occasion = _occasion(draw, played.member_id, play_id, tx.now)
+        await payouts.take_back(tx, wallets, settings, occasion, draw.wallet, played.points)
+    if played.coupon_id is not None:
+        try:
+            await coupons.revoke(tx, played.coupon_id, "draw_undone")
+        except CouponStateError:
+            raise PlayNotUndoneError(play_id, "prize_used", played.prize) from None
+    if played.cost:
+        cause = Cause(GIVEN_BACK, "", "", str(play_id), tx.now, tx.now)
+        back = await ledger.give_back(
+            tx, wallet, played.cost_sequence, played.cost, cause, grace_days=settings.grace_days
+        )
+        payouts.tell_given_back(tx, wallet, back, str(play_id), "draw")
+    await store.undo(tx, play_id)
+    await ledger.save(tx, wallets)
+    await audit(tx, caller, "draw_play.undone", play_id, draw=played.draw, reason=reason)
+    return await _play(tx, play_id)
+
+
+async def hand_over(tx: Transaction, caller: Caller, play_id: UUID) -> Play:
+    """Goods were given to the member, or a coupon that was owed can be issued now.
+
+    Raises PlayUnknownError, NothingToHandOverError, CouponRefusedError.
+    """
+    played = await _play(tx, play_id, locked=True)
+    owed = played.prize_kind == COUPON and played.coupon_id is None
+    if played.undone_at is not None or played.handed_over_at is not None or not (played.prize_kind == GOODS or owed):
+        raise NothingToHandOverError(play_id, played.prize_kind)
+    if owed:
+        prize = Draw.of(await incentives.one(tx, DRAW, played.draw)).prize(played.prize)
+        assert prize.coupon is not None
+        await coupons.issue(
+            tx,
+            template=prize.coupon,
+            member_id=played.member_id,
+            reason="draw",
+            reference=str(play_id),
+            occurred_at=tx.now,
+        )
+    await store.hand_over(tx, play_id)
+    await audit(tx, caller, "draw_play.handed_over", play_id, draw=played.draw)
+    return await _play(tx, play_id)
+
+
+async def _play(tx: Transaction, play_id: UUID, *, locked: bool = False) -> Play:
+    found = await store.by_id(tx, play_id, locked=locked)
+    if found is None:
+        raise PlayUnknownError(play_id)
+    return found
+
+
+async def of_member(tx: Transaction, member_id: UUID) -> list[Entitled]:
+    """The active draws that are for the member. Raises MemberUnknownError."""
+    await ledger.wallets_of(tx, member_id)
+    settings = await programme(tx)
+    zone = ZoneInfo(settings.time_zone)
+    today = domain.local_day(tx.now, zone)
+    (standing,) = await audiences.standings(tx, settings, [(member_id, tx.now)])
+    found = []
+    for incentive in await incentives.active(tx, DRAW):
+        draw = Draw.of(incentive)
+        if draw.audience.includes(standing.tier, standing.segments):
+            played_today, played = await store.played(tx, member_id, draw.key, today)
+            reached = domain.limit_reached(draw, played_today, played)
+            closed = domain.closed_reason(draw, tx.now)
+            found.append(
+                Entitled(
+                    draw=draw,
+                    open=not closed and reached is None,
+                    closed_reason=closed,
+                    played_today=played_today,
+                    played=played,
+                    next_cost=domain.cost_of_next(draw, played_today),
+                    limit=reached[0] if reached else "",
+                    resets_at=domain.next_day(today, zone) if reached and reached[0] == "plays_per_day" else None,
+                )
+            )
+    return found
+
+
+async def plays_of(
+    tx: Transaction, member_id: UUID, draw: str | None, *, before: tuple[datetime, UUID] | None, limit: int
+) -> list[Play]:
+    """The newest first. Raises MemberUnknownError."""
+    await ledger.wallets_of(tx, member_id)
+    newest = (incentives.LAST, UUID(int=2**128 - 1))
+    return await store.plays_of(tx, member_id, draw, before=before or newest, limit=limit)

@@ -1,0 +1,105 @@
+"""Lets streaks, counters, tasks and badges follow purchases, activities and returns: one story, set by set.
+
+Where nothing is active this is one query per batch.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from uuid import UUID
+
+from common.events.programme import ProgrammeSettings
+from common.storage import Transaction
+from common.storage.programme import programme
+from points.badges import handlers as badges
+from points.badges.domain import Badge
+from points.cascade.domain import Bought, Done, Effect, Returned
+from points.counters import handlers as counters
+from points.counters.domain import Measure, Ran
+from points.counters.handlers import Touched
+from points.incentives import handlers as incentives
+from points.incentives.domain import BADGE, STREAK, TASK, Incentive
+from points.ledger import handlers as ledger
+from points.ledger.handlers import Wallets
+from points.payouts.handlers import first_return
+from points.streaks import handlers as streaks
+from points.streaks.domain import Day
+from points.tasks import handlers as tasks
+from points.tasks.domain import Task
+
+
+class _Following:
+    """The tasks and badges that count, and what they measure."""
+
+    def __init__(self, found: Iterable[Incentive]) -> None:
+        some = list(found)
+        self.tasks: Sequence[Task] = tasks.tasks_of(some)
+        self.badges: Sequence[Badge] = badges.badges_of(some)
+        measures: list[Measure] = [goal.measure for task in self.tasks for goal in task.goals]
+        self.measures = counters.by_key([*measures, *badges.measures(self.badges)])
+
+    async def counted(
+        self,
+        tx: Transaction,
+        wallets: Wallets,
+        settings: ProgrammeSettings,
+        touched: Iterable[Touched],
+        returns: Sequence[Returned] = (),
+    ) -> list[Effect]:
+        changed, why = list(touched), first_return(returns)
+        effects = await tasks.counted(tx, wallets, settings, self.tasks, changed, why)
+        return effects + await badges.counted(tx, wallets, settings, self.badges, changed, why)
+
+
+async def purchases_taken(tx: Transaction, wallets: Wallets, purchases: Sequence[Bought]) -> None:
+    """After purchases earned: what counts them goes on."""
+    if not purchases:
+        return
+    found = await incentives.counting(tx, TASK, BADGE, occurred=[one.occurred_at for one in purchases])
+    if found:
+        following = _Following(found)
+        touched = await counters.purchases_taken(tx, following.measures, purchases)
+        if touched:
+            await following.counted(tx, wallets, await programme(tx), touched)
+
+
+async def activities_taken(tx: Transaction, wallets: Wallets, activities: Sequence[Done]) -> None:
+    """After activities earned: streaks, and what counts activities and streaks, goes on."""
+    if not activities:
+        return
+    found = await incentives.counting(tx, STREAK, TASK, BADGE, occurred=[one.occurred_at for one in activities])
+    if found:
+        settings = await programme(tx)
+        runs = await streaks.activities_taken(tx, wallets, settings, streaks.running_of(found), activities)
+        await _count(tx, wallets, settings, found, activities, runs)
+
+
+async def _count(
+    tx: Transaction,
+    wallets: Wallets,
+    settings: ProgrammeSettings,
+    found: Iterable[Incentive],
+    activities: Sequence[Done],
+    runs: Sequence[Ran],
+) -> None:
+    following = _Following(found)
+    touched = await counters.activities_taken(tx, following.measures, activities, runs)
+    if touched:
+        await following.counted(tx, wallets, settings, touched)
+
+
+async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequence[Returned]) -> list[Effect]:
+    """After returns were applied: what counted their purchases goes back, as lines of their receipts."""
+    if not await counters.counts_any_of(tx, returns):
+        return []
+    following = _Following(await incentives.counting(tx, TASK, BADGE))
+    touched = await counters.purchases_returned(tx, following.measures, returns)
+    return await following.counted(tx, wallets, await programme(tx), touched, returns)
+
+
+async def make_up(tx: Transaction, member_id: UUID, key: str, day: date) -> Day:
+    """`streaks.make_up` and what follows from the longer run."""
+    made = await streaks.make_up(tx, member_id, key, day)
+    found = await incentives.counting(tx, TASK, BADGE, occurred=[run.occurred_at for run in made.runs])
+    await _count(tx, made.wallets, made.settings, found, (), made.runs)
+    await ledger.save(tx, made.wallets)
+    return made.day

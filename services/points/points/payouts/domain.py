@@ -1,0 +1,50 @@
+"""What an incentive gives a member, and until when the points live."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from points.times import months_later
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reward:
+    """`expires_days` None: the points live as long as the programme's do. `coupon` is a template's key."""
+
+    points: int = 0
+    wallet: str = "points"
+    expires_days: int | None = None
+    coupon: str = ""
+    badge: str = ""
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> "Reward":
+        return cls(
+            points=facts.get("points", 0),
+            wallet=facts.get("wallet", "points"),
+            expires_days=facts.get("expires_days"),
+            coupon=facts.get("coupon") or "",
+            badge=facts.get("badge") or "",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """Whose reward for what: `kind` is the word (streak, task, badge, draw), `reference` names the one occasion."""
+
+    member_id: UUID
+    kind: str
+    key: str
+    revision: int
+    reference: str
+    occurred_at: datetime
+
+
+def expiry(occurred_at: datetime, expires_days: int | None, months: int, zone: ZoneInfo) -> datetime | None:
+    """When points end that were given then: after `expires_days`, else after the programme's `months` (0: never)."""
+    if expires_days is not None:
+        return occurred_at + timedelta(days=expires_days)
+    return months_later(occurred_at, months, zone) if months else None
