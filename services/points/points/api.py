@@ -1,13 +1,18 @@
 """The HTTP doors of all subjects."""
 
 from points.activities.api import router as activities
+from points.adjustments.api import router as adjustments
 from points.badges.api import router as badges
 from points.checks.api import router as checks
 from points.draws.api import router as draws
 from points.draws.proof_api import router as draw_proofs
+from points.gifts.api import router as gifts
 from points.incentives.api import router as incentives
 from points.ledger.api import router as ledger
 from points.liability.api import router as liability
+from points.merges.api import router as merges
+from points.receipts.api import router as receipts
+from points.redemption.api import router as redemption
 from points.reports.api import router as reports
 from points.returns.api import router as returns
 from points.reward_fulfilment.api import router as reward_fulfilment
@@ -36,6 +41,11 @@ ROUTERS = [
     rewards,
     reward_orders,
     reward_fulfilment,
+    redemption,
+    adjustments,
+    gifts,
+    merges,
+    receipts,
     incentives,
     streaks,
     tasks,

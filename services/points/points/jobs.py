@@ -6,6 +6,8 @@ from points import keyring
 from points.checks import handlers as checks
 from points.expiry import handlers as expiry
 from points.ledger import handlers as ledger
+from points.merges import handlers as merges
+from points.redemption import holds
 from points.returns import handlers as returns
 from points.reward_fulfilment import handlers as reward_fulfilment
 
@@ -23,6 +25,8 @@ SCHEDULE = [
     every(seconds=10, run=ledger.release_due),
     every(seconds=5, run=expiry.sweep),
     every(seconds=300, run=expiry.notify_ahead),
+    every(seconds=5, run=holds.end_overdue, name="redemption.end_overdue"),
+    every(seconds=30, run=merges.settle),
     every(seconds=60, run=checks.check, name="ledger.check"),
     every(seconds=30, run=reward_fulfilment.cancel_overdue, name="rewards.cancel_overdue"),
     every(seconds=60, run=data_keys_rewrapped, name="keys.data_keys_rewrapped"),

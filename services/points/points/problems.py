@@ -2,6 +2,7 @@
 
 from common.http import problem
 from common.security.cipher import PersonalDataErasedError
+from points.adjustments.problems import PROBLEMS as ADJUSTMENT_PROBLEMS
 from points.errors import (
     ActivityRefusedError,
     InsufficientPointsError,
@@ -14,7 +15,11 @@ from points.errors import (
     WalletNotSpendableError,
     WalletTypeUnknownError,
 )
+from points.gifts.problems import PROBLEMS as GIFT_PROBLEMS
 from points.incentives.problems import INCENTIVE_PROBLEMS
+from points.merges.problems import PROBLEMS as MERGE_PROBLEMS
+from points.receipts.problems import PROBLEMS as RECEIPT_PROBLEMS
+from points.redemption.problems import PROBLEMS as REDEMPTION_PROBLEMS
 from points.reports.handlers import RangeError
 from points.rewards.problems import PROBLEMS as REWARD_PROBLEMS
 from points.rules.domain import DraftUnknownError, RuleStateError, RuleUnknownError
@@ -40,5 +45,10 @@ PROBLEMS = {
     WhatIfOverError: problem(409, "what_if_over", "The what-if is over"),
     NothingChangedError: problem(422, "nothing_changed", "The what-if changes nothing"),
     **REWARD_PROBLEMS,
+    **REDEMPTION_PROBLEMS,
+    **ADJUSTMENT_PROBLEMS,
+    **GIFT_PROBLEMS,
+    **MERGE_PROBLEMS,
+    **RECEIPT_PROBLEMS,
     **INCENTIVE_PROBLEMS,
 }
