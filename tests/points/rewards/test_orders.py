@@ -1,0 +1,424 @@
+"""Ordering: stock, limits, points and everything else in one step; and the way back."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from common.storage import Database
+from points.errors import MemberUnknownError
+from points.reward_fulfilment import handlers as fulfilment
+from points.reward_orders import handlers as orders
+from points.reward_orders.domain import Order, Wanted, payment_state
+from points.reward_orders.refusals import (
+    AddressNeededError,
+    AddressNotNeededError,
+    OrderUnknownError,
+    PaymentTooLateError,
+    RequestIdReusedError,
+)
+from points.rewards.domain import Limit, Price
+from points.rewards.refusals import (
+    BadTransitionError,
+    LimitReachedError,
+    NotForThisSegmentError,
+    NotForThisTierError,
+    OutOfStockError,
+    PointsShortError,
+    RewardUnknownError,
+)
+from tests.points.rewards.world import (
+    OPERATOR,
+    PERSON,
+    TILL,
+    advance,
+    balance,
+    member,
+    offer,
+    order,
+    programme,
+    reward,
+    rows,
+    segment,
+    soon,
+    stock,
+    tier,
+    told,
+    undo,
+    value,
+)
+
+MIXED = (Price(option="mixed", points=60, money=29_00),)
+
+
+async def test_order_spends_points_takes_stock_and_tells(points_database: Database) -> None:
+    someone = await member(points_database, (500, None))
+    await offer(points_database, reward(points=120, stock=10))
+    placed = await order(points_database, someone, quantity=2)
+    assert (placed.state, placed.points, placed.money, placed.revision) == ("accepted", 240, 0, 1)
+    assert (await balance(points_database, someone), await stock(points_database)) == (260, 8)
+    (transfer,) = await rows(points_database, "SELECT * FROM transfers WHERE kind = 'redeemed'")
+    assert (transfer.to_account, transfer.points, transfer.reference) == ("redemption", 240, str(placed.order_id))
+    redeemed, ordered = await told(points_database)
+    assert redeemed[0] == "points.redeemed.v1"
+    assert (redeemed[1]["reason"], redeemed[1]["balance"], redeemed[1]["redemption_id"]) == (
+        "reward",
+        260,
+        str(placed.order_id),
+    )
+    assert ordered[0] == "reward.ordered.v1"
+    assert (ordered[1]["reward"], ordered[1]["quantity"], ordered[1]["points"]) == ("mug", 2, 240)
+    (change,) = await rows(points_database, "SELECT * FROM reward_order_changes")
+    assert (change.number, change.previous_state, change.state, change.actor) == (1, "", "accepted", "client:shop")
+
+
+async def test_what_speaks_against_an_order_leaves_nothing_behind(points_database: Database) -> None:
+    someone = await member(points_database, (100, None))
+    await offer(points_database, reward("dear", points=101, stock=5))
+    await offer(points_database, reward("scarce", points=1, stock=1))
+    await offer(points_database, reward("golden", points=1, tiers=("gold",)))
+    await offer(points_database, reward("chosen", points=1, segments=("loyal",)))
+    for key, kind, quantity in (
+        ("dear", PointsShortError, 1),
+        ("scarce", OutOfStockError, 2),
+        ("golden", NotForThisTierError, 1),
+        ("chosen", NotForThisSegmentError, 1),
+        ("nothing", RewardUnknownError, 1),
+    ):
+        with pytest.raises(kind):
+            await order(points_database, someone, key, quantity=quantity)
+    with pytest.raises(MemberUnknownError):
+        await order(points_database, uuid4(), "scarce")
+    assert await balance(points_database, someone) == 100
+    assert await stock(points_database, "dear") == 5
+    assert await stock(points_database, "scarce") == 1
+    assert await value(points_database, "SELECT count(*) FROM reward_orders") == 0
+    assert await told(points_database) == []
+
+
+async def test_short_points_name_balance_and_need(points_database: Database) -> None:
+    someone = await member(points_database, (100, None))
+    await offer(points_database, reward(points=60))
+    with pytest.raises(PointsShortError) as refused:
+        await order(points_database, someone, quantity=2)
+    assert (refused.value.balance, refused.value.need, refused.value.debt) == (100, 120, 0)
+
+
+async def test_tier_and_segment_of_the_member_decide_price_and_audience(points_database: Database) -> None:
+    someone = await member(points_database, (1_000, None))
+    prices = (Price(option="points", points=500), Price(option="points", points=300, tiers=("gold",)))
+    await offer(points_database, reward("tiered", prices=prices))
+    await offer(points_database, reward("chosen", points=1, segments=("loyal",)))
+    assert (await order(points_database, someone, "tiered")).points == 500
+    await tier(points_database, someone, "gold")
+    await segment(points_database, someone, "loyal")
+    assert (await order(points_database, someone, "tiered")).points == 300
+    assert (await order(points_database, someone, "chosen")).points == 1
+
+
+async def test_points_that_have_expired_are_not_spent(points_database: Database) -> None:
+    someone = await member(points_database, (100, soon(-1)), (40, soon(1)))
+    await offer(points_database, reward(points=50))
+    with pytest.raises(PointsShortError) as refused:
+        await order(points_database, someone)
+    assert refused.value.balance == 40
+
+
+async def test_limit_is_released_by_a_cancellation(points_database: Database) -> None:
+    someone = await member(points_database, (1_000, None))
+    await offer(points_database, reward(points=1, limits=(Limit(quantity=2, per="ever"),)))
+    first = await order(points_database, someone)
+    await order(points_database, someone)
+    with pytest.raises(LimitReachedError) as refused:
+        await order(points_database, someone)
+    assert (refused.value.limit, refused.value.used, refused.value.resets_at) == (2, 2, None)
+    await undo(points_database, first)
+    await order(points_database, someone)
+
+
+async def test_limit_of_a_period_begins_again_with_the_next(points_database: Database) -> None:
+    someone = await member(points_database, (1_000, None))
+    await offer(points_database, reward(points=1, limits=(Limit(quantity=1, per="day"),)))
+    await order(points_database, someone)
+    with pytest.raises(LimitReachedError) as refused:
+        await order(points_database, someone)
+    resets_at = refused.value.resets_at
+    assert resets_at is not None
+    for moment, allowed in ((resets_at - timedelta(microseconds=1), False), (resets_at, True)):
+        async with points_database.transaction() as tx:
+            tx.now = moment
+            wanted = Wanted(member_id=someone, reward="mug", address=PERSON)
+            if allowed:
+                await orders.order(tx, TILL, wanted)
+            else:
+                with pytest.raises(LimitReachedError):
+                    await orders.order(tx, TILL, wanted)
+
+
+async def test_same_request_id_gives_the_same_order_once(points_database: Database) -> None:
+    someone = await member(points_database, (1_000, None))
+    await offer(points_database, reward(points=100, stock=5))
+    first = await order(points_database, someone, request_id="网店-1")
+    again = await order(points_database, someone, request_id="网店-1")
+    assert again == first
+    assert (await balance(points_database, someone), await stock(points_database)) == (900, 4)
+    for other in ({"quantity": 2}, {"address": {**PERSON, "street": "elsewhere"}}):
+        with pytest.raises(RequestIdReusedError) as refused:
+            await order(points_database, someone, request_id="网店-1", **other)
+        assert refused.value.order_id == first.order_id
+    other_callers = await order(points_database, someone, request_id="网店-1", by=OPERATOR)
+    assert other_callers.order_id != first.order_id
+
+
+async def test_goods_need_an_address_and_nothing_else_may_have_one(points_database: Database) -> None:
+    someone = await member(points_database, (1_000, None))
+    await offer(points_database, reward())
+    await offer(points_database, reward("massage", kind="service"))
+    with pytest.raises(AddressNeededError):
+        await order(points_database, someone, goods=False)
+    with pytest.raises(AddressNotNeededError):
+        await order(points_database, someone, "massage")
+
+
+async def test_address_is_sealed_and_unreadable_after_erasure(points_database: Database) -> None:
+    someone = await member(points_database, (1_000, None))
+    await offer(points_database, reward())
+    placed = await order(points_database, someone)
+    stored = await value(points_database, "SELECT address FROM reward_orders")
+    assert "王芳" not in stored
+    assert PERSON["phone"] not in stored
+    async with points_database.transaction() as tx:
+        assert await orders.address_of(tx, placed) == PERSON
+        assert await orders.addresses_of(tx, [placed, placed]) == {placed.order_id: PERSON}
+    await value(points_database, "UPDATE data_keys SET key_id = '', wrapped = '' RETURNING 1")
+    async with points_database.transaction() as tx:
+        assert await orders.address_of(tx, placed) is None
+        assert await orders.addresses_of(tx, [placed]) == {}
+
+
+async def test_free_reward_spends_nothing_and_gives_nothing_back(points_database: Database) -> None:
+    someone = await member(points_database)
+    await offer(points_database, reward("gift", points=0, kind="service"))
+    placed = await order(points_database, someone, "gift", goods=False)
+    undone = await undo(points_database, placed)
+    assert undone.back is None
+    assert [kind for kind, _ in await told(points_database)] == ["reward.ordered.v1", "reward.order_changed.v1"]
+
+
+async def test_goods_on_their_way_to_delivery(points_database: Database) -> None:
+    someone = await member(points_database, (1_000, None))
+    await offer(points_database, reward())
+    placed = await order(points_database, someone)
+    async with points_database.transaction() as tx:
+        await fulfilment.advance(tx, OPERATOR, placed.order_id, "picking", seen=1)
+    async with points_database.transaction() as tx:
+        shipped = await fulfilment.advance(
+            tx, OPERATOR, placed.order_id, "shipped", seen=2, note="易碎", carrier="SF", tracking="SF1"
+        )
+    delivered = await advance(points_database, shipped, "delivered")
+    assert (delivered.state, delivered.carrier, delivered.tracking, delivered.revision) == ("delivered", "SF", "SF1", 4)
+    history = await rows(points_database, "SELECT * FROM reward_order_changes ORDER BY number")
+    assert [(one.previous_state, one.state) for one in history] == [
+        ("", "accepted"),
+        ("accepted", "picking"),
+        ("picking", "shipped"),
+        ("shipped", "delivered"),
+    ]
+    assert (history[2].reason, json.loads(json.dumps(history[2].facts))["tracking"]) == ("易碎", "SF1")
+    changed = [data for kind, data in await told(points_database) if kind == "reward.order_changed.v1"]
+    assert [(one["previous_state"], one["state"]) for one in changed][-1] == ("shipped", "delivered")
+    assert changed[1]["tracking"] == "SF1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "way", "wanted", "allowed"),
+    [
+        ("goods", (), "delivered", ["picking", "shipped", "cancelled"]),
+        ("goods", ("shipped",), "picking", ["delivered", "returned"]),
+        ("goods", ("shipped", "delivered"), "shipped", ["returned"]),
+        ("service", (), "shipped", ["fulfilled", "cancelled"]),
+        ("service", ("fulfilled",), "fulfilled", []),
+        ("donation", (), "fulfilled", []),
+    ],
+)
+async def test_transition_that_is_not_allowed_names_those_that_are(
+    points_database: Database, kind: str, way: tuple[str, ...], wanted: str, allowed: list[str]
+) -> None:
+    someone = await member(points_database, (1_000, None))
+    await offer(points_database, reward(kind=kind))
+    placed = await order(points_database, someone, goods=kind == "goods")
+    await advance(points_database, placed, *way)
+    with pytest.raises(BadTransitionError) as refused:
+        await advance(points_database, placed, wanted)
+    assert vars(refused.value)["to"] == wanted
+    assert vars(refused.value)["allowed"] == allowed
+
+
+async def test_sent_goods_cannot_be_cancelled_but_returned(points_database: Database) -> None:
+    someone = await member(points_database, (100, None))
+    await offer(points_database, reward(stock=3))
+    placed = await order(points_database, someone)
+    await advance(points_database, placed, "shipped", "delivered")
+    with pytest.raises(BadTransitionError):
+        await undo(points_database, placed)
+    undone = await undo(points_database, placed, "returned", restock=False)
+    assert (undone.order.state, undone.order.given_back) == ("returned", 100)
+    assert (await balance(points_database, someone), await stock(points_database)) == (100, 2)
+    with pytest.raises(BadTransitionError):
+        await undo(points_database, placed, "returned")
+    assert await balance(points_database, someone) == 100
+
+
+async def test_members_can_cancel_until_the_warehouse_begins(points_database: Database) -> None:
+    someone = await member(points_database, (1_000, None))
+    await offer(points_database, reward())
+    picked = await advance(points_database, await order(points_database, someone), "picking")
+    with pytest.raises(BadTransitionError) as refused:
+        await undo(points_database, picked, by=TILL)
+    assert vars(refused.value)["allowed"] == ["shipped"]
+    await undo(points_database, picked, by=OPERATOR)
+    await undo(points_database, await order(points_database, someone), by=TILL)
+
+
+async def test_cancelled_order_restores_lots_with_their_expiry(points_database: Database) -> None:
+    first, second = soon(10), soon(20)
+    someone = await member(points_database, (60, second), (50, first))
+    await offer(points_database, reward(points=80, stock=1))
+    placed = await order(points_database, someone)
+    assert await stock(points_database) == 0
+    undone = await undo(points_database, placed)
+    assert undone.back is not None
+    assert (undone.back.points, undone.back.restored, undone.back.renewed, undone.back.grace_until) == (80, 80, 0, None)
+    lots = await rows(points_database, "SELECT points, remaining, expires_at FROM lots ORDER BY expires_at")
+    assert [(lot.points, lot.remaining, lot.expires_at) for lot in lots] == [(50, 50, first), (60, 60, second)]
+    assert await stock(points_database) == 1
+
+
+async def test_points_that_expired_meanwhile_get_grace_and_the_answer_says_so(points_database: Database) -> None:
+    await programme(points_database, grace_days=5)
+    someone = await member(points_database, (30, soon(1)), (100, None))
+    await offer(points_database, reward(points=80))
+    placed = await order(points_database, someone)
+    later = soon(2)
+    async with points_database.transaction() as tx:
+        tx.now = later
+        undone = await fulfilment.undo(
+            tx, OPERATOR, placed.order_id, "cancelled", reason="changed mind", restock=True, seen=None
+        )
+    assert undone.back is not None
+    assert (undone.back.points, undone.back.restored, undone.back.renewed) == (80, 50, 30)
+    assert undone.back.grace_until == later + timedelta(days=5)
+    assert (undone.order.renewed, undone.order.grace_until) == (30, later + timedelta(days=5))
+    (given_back,) = [data for kind, data in await told(points_database) if kind == "points.given_back.v1"]
+    assert (given_back["reason"], given_back["renewed"]) == ("reward", 30)
+    assert datetime.fromisoformat(given_back["grace_until"]) == later + timedelta(days=5)
+    assert given_back["redemption_id"] == str(placed.order_id)
+
+
+async def test_money_part_waits_for_its_payment(points_database: Database) -> None:
+    someone = await member(points_database, (100, None))
+    await offer(points_database, reward(prices=MIXED, pay_within_minutes=15, stock=3))
+    placed = await order(points_database, someone, quantity=1)
+    assert (placed.state, placed.points, placed.money, payment_state(placed)) == ("awaiting_payment", 60, 29_00, "due")
+    assert placed.pay_until == placed.ordered_at + timedelta(minutes=15)
+    with pytest.raises(BadTransitionError):
+        await advance(points_database, placed, "shipped")
+    for _ in range(2):
+        async with points_database.transaction() as tx:
+            paid = await fulfilment.pay(tx, TILL, placed.order_id, "wx-1")
+        assert (paid.state, paid.payment_reference, payment_state(paid), paid.revision) == (
+            "accepted",
+            "wx-1",
+            "paid",
+            2,
+        )
+    with pytest.raises(BadTransitionError):
+        async with points_database.transaction() as tx:
+            await fulfilment.pay(tx, TILL, placed.order_id, "wx-2")
+    undone = await undo(points_database, paid)
+    assert payment_state(undone.order) == "to_refund"
+
+
+async def test_money_that_was_paid_before_is_noted_at_once(points_database: Database) -> None:
+    someone = await member(points_database, (100, None))
+    await offer(points_database, reward(prices=MIXED))
+    placed = await order(points_database, someone, payment_reference="ali-7")
+    assert (placed.state, payment_state(placed), placed.pay_until) == ("accepted", "paid", None)
+
+
+async def _at(database: Database, moment: datetime, job: Any) -> None:
+    async with database.transaction() as tx:
+        tx.now = moment
+        await job(tx)
+
+
+async def test_order_that_is_not_paid_in_time_gives_everything_back(points_database: Database) -> None:
+    someone = await member(points_database, (100, None))
+    await offer(points_database, reward(prices=MIXED, stock=3))
+    placed = await order(points_database, someone)
+    assert placed.pay_until is not None
+    await _at(points_database, placed.pay_until - timedelta(microseconds=1), fulfilment.cancel_overdue)
+    assert await balance(points_database, someone) == 40
+    with pytest.raises(PaymentTooLateError):
+        async with points_database.transaction() as tx:
+            tx.now = placed.pay_until
+            await fulfilment.pay(tx, TILL, placed.order_id, "wx-1")
+    for _ in range(2):
+        await _at(points_database, placed.pay_until, fulfilment.cancel_overdue)
+    assert (await balance(points_database, someone), await stock(points_database)) == (100, 3)
+    async with points_database.transaction() as tx:
+        cancelled = await orders.of_id(tx, placed.order_id)
+        (_, last) = await orders.history(tx, placed.order_id, after=0, limit=10)
+    assert (cancelled.state, payment_state(cancelled)) == ("cancelled", "not_needed_any_more")
+    assert (last.actor, last.reason) == ("system", "not_paid_in_time")
+
+
+async def test_many_overdue_orders_are_cancelled_together(points_database: Database) -> None:
+    for key in ("mug", "cup"):
+        await offer(points_database, reward(key, prices=MIXED, stock=10))
+    members = [await member(points_database, (200, None)) for _ in range(3)]
+    placed: list[Order] = []
+    for someone in members:
+        placed += [await order(points_database, someone, key) for key in ("cup", "mug")]
+    await _at(points_database, soon(1), fulfilment.cancel_overdue)
+    assert [await balance(points_database, someone) for someone in members] == [200, 200, 200]
+    assert (await stock(points_database, "mug"), await stock(points_database, "cup")) == (10, 10)
+
+
+async def test_unknown_order_is_said_to_be_unknown(points_database: Database) -> None:
+    async with points_database.transaction() as tx:
+        with pytest.raises(OrderUnknownError):
+            await fulfilment.undo(tx, OPERATOR, uuid4(), "cancelled", reason="", restock=True, seen=None)
+        with pytest.raises(OrderUnknownError):
+            await fulfilment.advance(tx, OPERATOR, uuid4(), "shipped", seen=None)
+
+
+async def test_donation_is_fulfilled_at_once_for_good(points_database: Database) -> None:
+    someone = await member(points_database, (100, None))
+    await offer(points_database, reward("trees", kind="donation", points=30))
+    placed = await order(points_database, someone, "trees", goods=False)
+    assert placed.state == "fulfilled"
+    with pytest.raises(BadTransitionError):
+        await undo(points_database, placed)
+
+
+async def test_figures_by_day_tell_ordered_from_undone(points_database: Database) -> None:
+    someone = await member(points_database, (1_000, None))
+    await offer(points_database, reward(points=100))
+    await offer(points_database, reward("trees", kind="donation", points=30))
+    first = await order(points_database, someone, quantity=2)
+    await order(points_database, someone)
+    await order(points_database, someone, "trees", goods=False)
+    await undo(points_database, first)
+    async with points_database.transaction() as tx:
+        found = await orders.figures(tx, since=soon(-2), until=soon(2))
+        only = await orders.figures(tx, since=soon(-2), until=soon(2), reward="trees")
+        nothing = await orders.figures(tx, since=soon(-9), until=soon(-2))
+    assert [
+        (one.reward, one.orders, one.quantity, one.points, one.orders_undone, one.quantity_undone, one.points_undone)
+        for one in found
+    ] == [("mug", 2, 3, 300, 1, 2, 200), ("trees", 1, 1, 30, 0, 0, 0)]
+    assert [one.reward for one in only] == ["trees"]
+    assert list(nothing) == []
