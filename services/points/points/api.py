@@ -4,10 +4,16 @@ from points.activities.api import router as activities
 from points.adjustments.api import router as adjustments
 from points.badges.api import router as badges
 from points.checks.api import router as checks
+from points.coupon_batches.api import router as coupon_batches
+from points.coupon_checkout.api import router as coupon_checkout
+from points.coupon_pools.api import router as coupon_pools
+from points.coupon_templates.api import router as coupon_templates
+from points.coupons.api import router as coupons
 from points.draws.api import router as draws
 from points.draws.proof_api import router as draw_proofs
 from points.gifts.api import router as gifts
 from points.incentives.api import router as incentives
+from points.evaluation.api import router as evaluation
 from points.ledger.api import router as ledger
 from points.liability.api import router as liability
 from points.merges.api import router as merges
@@ -52,4 +58,9 @@ ROUTERS = [
     badges,
     draws,
     draw_proofs,
+    coupon_templates,
+    coupon_pools,
+    coupon_batches,
+    coupon_checkout,
+    coupons,
 ]

@@ -71,3 +71,32 @@ class WalletTypeUnknownError(Exception):
     def __init__(self, wallet: str) -> None:
         super().__init__(f"There is no type of wallet {wallet}.")
         self.wallet = wallet
+
+
+class ReturnUnknownError(Exception):
+    """No such return has been recorded."""
+
+    def __init__(self, source: str, return_id: str) -> None:
+        super().__init__(f"No return {return_id} of {source} has been recorded.")
+        self.source = source
+        self.return_id = return_id
+
+
+class ReturnNotInReviewError(Exception):
+    """The return is not, or no longer, for people to decide."""
+
+    def __init__(self, source: str, return_id: str, state: str) -> None:
+        super().__init__(f"Return {return_id} of {source} is {state}, not in review.")
+        self.source = source
+        self.return_id = return_id
+        self.state = state
+
+
+class ActivityRefusedError(Exception):
+    """An activity cannot be taken in; `reason` is a code: absurd_time, activity_id_reused, too_many_points."""
+
+    def __init__(self, source: str, activity_id: str, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.source = source
+        self.activity_id = activity_id
+        self.reason = reason

@@ -1,4 +1,4 @@
-"""What purchases earned: other subjects read and keep accruals through here."""
+"""Purchases and what they earned: other subjects read and keep them through here."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from common.storage import Transaction
 from points.accruals import store
-from points.accruals.domain import Accrual, Key, Repricing
+from points.accruals.domain import PURCHASE, Accrual, Key, Purchase, Repricing
 
 
 async def body_hashes(tx: Transaction, keys: Iterable[Key]) -> dict[Key, bytes]:
@@ -14,24 +14,49 @@ async def body_hashes(tx: Transaction, keys: Iterable[Key]) -> dict[Key, bytes]:
     return await store.body_hashes(tx, keys)
 
 
-async def by_keys(tx: Transaction, keys: Iterable[Key]) -> dict[Key, Accrual]:
-    return await store.by_keys(tx, keys)
+async def purchases(tx: Transaction, keys: Iterable[Key]) -> dict[Key, Purchase]:
+    """The facts of those purchases that are known."""
+    return await store.purchases(tx, keys)
 
 
-async def after(tx: Transaction, since: Sequence[tuple[UUID, datetime]]) -> list[Accrual]:
-    """The accruals of each member that occurred after its instant."""
+async def wholly_returned(tx: Transaction, keys: Iterable[Key]) -> set[Key]:
+    """Which of these purchases came back wholly. None of them changes until the transaction ends."""
+    return await store.wholly_returned(tx, keys)
+
+
+async def by_keys(tx: Transaction, keys: Iterable[Key], *, kind: str = PURCHASE) -> dict[Key, list[Accrual]]:
+    """What these occasions earned, one accrual for each wallet; absent when it was nothing."""
+    return await store.accruals(tx, kind, keys)
+
+
+async def after(tx: Transaction, since: Sequence[tuple[UUID, datetime]]) -> list[Purchase]:
+    """The purchases of each member that occurred after its instant."""
     return await store.after(tx, since) if since else []
 
 
-async def add(tx: Transaction, accruals: Sequence[Accrual]) -> None:
-    if accruals:
-        await store.add(tx, accruals)
+async def firsts(tx: Transaction, member_ids: Iterable[UUID]) -> dict[int, Purchase]:
+    """The earliest purchase of each member that did not come back wholly, by the member's id as a whole number."""
+    return await store.firsts(tx, member_ids)
 
 
-async def change(tx: Transaction, accruals: Sequence[Accrual]) -> None:
-    """Keep what returns and repricings changed."""
+async def called_first(tx: Transaction, member_ids: Iterable[UUID]) -> list[Purchase]:
+    """Purchases of these members that were priced as their first and did not come back wholly."""
+    return await store.called_first(tx, member_ids)
+
+
+async def add(tx: Transaction, purchases: Sequence[Purchase], accruals: Sequence[Accrual]) -> None:
+    if purchases:
+        await store.add_purchases(tx, purchases)
     if accruals:
-        await store.change(tx, accruals)
+        await store.add_accruals(tx, accruals)
+
+
+async def change(tx: Transaction, purchases: Sequence[Purchase], accruals: Sequence[Accrual]) -> None:
+    """Keep what returns and repricings changed. Accruals may be new ones, too."""
+    if purchases:
+        await store.change_purchases(tx, purchases)
+    if accruals:
+        await store.change_accruals(tx, accruals)
 
 
 async def add_repricings(tx: Transaction, repricings: Sequence[Repricing]) -> None:
@@ -39,20 +64,37 @@ async def add_repricings(tx: Transaction, repricings: Sequence[Repricing]) -> No
         await store.add_repricings(tx, repricings)
 
 
-async def repricings(tx: Transaction, key: Key) -> list[Repricing]:
-    return await store.repricings(tx, key)
+async def repricings(tx: Transaction, key: Key, *, kind: str = PURCHASE) -> list[Repricing]:
+    return await store.repricings(tx, kind, key)
 
 
 async def page(
     tx: Transaction,
-    member_id: UUID,
+    member_ids: Sequence[UUID],
     *,
     occurred_from: datetime,
     occurred_until: datetime,
     before: tuple[datetime, str, str],
     limit: int,
-) -> list[Accrual]:
-    """A member's purchases, the latest first."""
+) -> list[Purchase]:
+    """Purchases of these members (one, and those it absorbed), the latest first."""
     return await store.page(
-        tx, member_id, occurred_from=occurred_from, occurred_until=occurred_until, before=before, limit=limit
+        tx, member_ids, occurred_from=occurred_from, occurred_until=occurred_until, before=before, limit=limit
     )
+
+
+async def replay(
+    tx: Transaction,
+    *,
+    occurred_from: datetime,
+    occurred_until: datetime,
+    after: tuple[UUID, datetime, str, str],
+    limit: int,
+) -> list[Purchase]:
+    """Purchases of a time, member by member, each member's in the order they happened."""
+    return await store.replay(tx, occurred_from=occurred_from, occurred_until=occurred_until, after=after, limit=limit)
+
+
+async def count(tx: Transaction, occurred_from: datetime, occurred_until: datetime) -> int:
+    """How many purchases occurred in [from, until)."""
+    return await store.count(tx, occurred_from, occurred_until)

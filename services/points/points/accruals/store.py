@@ -1,5 +1,6 @@
-"""All SQL of accruals. Whole batches, rows sorted by key."""
+"""All SQL of purchases and accruals. Whole batches, rows sorted by key."""
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import itemgetter
@@ -7,62 +8,105 @@ from typing import Any
 from uuid import UUID
 
 from common.storage import Transaction
-from points.accruals.domain import Accrual, Key, Repricing
+from points.accruals.domain import Accrual, Key, Purchase, Repricing
 from points.database import columns
 
-_FIELDS = """
-    source, order_id, member_id, wallet, currency, basis, rule, rule_version, rate_points, rate_per, tier, multiplier,
-    rounding, earned, returned, taken_back, occurred_at, recorded_at, expires_at, body_hash
+_PURCHASE = """
+    source, order_id, member_id, currency, amount, basis, channel, shop, lines, tier, is_first, rounding, returned,
+    returned_lines, occurred_at, recorded_at, body_hash
 """
+_OF_PURCHASE = ", ".join(f"purchases.{name.strip()}" for name in _PURCHASE.split(","))
+_ACCRUAL = """
+    kind, source, occasion_id, wallet, part, earned, taken_back, expires_at, available_at, waits, shares, by_line
+"""
+_OF_ACCRUAL = ", ".join(f"accruals.{name.strip()}" for name in _ACCRUAL.split(","))
 _HASHES = """
     SELECT source, order_id, body_hash
     FROM unnest(CAST(:keys AS order_key[])) AS asked
-    JOIN accruals USING (source, order_id)
+    JOIN purchases USING (source, order_id)
 """
-_BY_KEYS = f"""
-    SELECT {_FIELDS}
+_PURCHASES = f"""
+    SELECT {_PURCHASE}
     FROM unnest(CAST(:keys AS order_key[])) AS asked
-    JOIN accruals USING (source, order_id)
+    JOIN purchases USING (source, order_id)
+"""
+_STATES = """
+    SELECT purchases.source, purchases.order_id, returned >= basis AS gone
+    FROM unnest(CAST(:keys AS order_key[])) AS asked
+    JOIN purchases USING (source, order_id)
+    ORDER BY purchases.source, purchases.order_id FOR SHARE OF purchases
+"""
+_ACCRUALS = f"""
+    SELECT {_OF_ACCRUAL}
+    FROM unnest(CAST(:keys AS order_key[])) AS asked
+    JOIN accruals ON accruals.kind = :kind AND accruals.source = asked.source
+        AND accruals.occasion_id = asked.order_id
+    ORDER BY accruals.source, accruals.occasion_id, accruals.wallet, accruals.part
 """
 _AFTER = f"""
-    SELECT {_FIELDS.replace("member_id", "accruals.member_id")}
+    SELECT {_OF_PURCHASE}
     FROM unnest(CAST(:member_ids AS uuid[]), CAST(:instants AS timestamptz[])) AS changed(member_id, instant)
-    JOIN accruals ON accruals.member_id = changed.member_id AND accruals.occurred_at > changed.instant
-    ORDER BY accruals.member_id, occurred_at, source, order_id
+    JOIN purchases ON purchases.member_id = changed.member_id AND purchases.occurred_at > changed.instant
+    ORDER BY purchases.member_id, occurred_at, source, order_id
 """
-_ADD = f"""
-    INSERT INTO accruals ({_FIELDS}) SELECT * FROM unnest(CAST(:rows AS accrual_row[]))
+_FIRSTS = f"""
+    SELECT {_OF_PURCHASE.replace("purchases.", "first.")}
+    FROM unnest(CAST(:member_ids AS uuid[])) AS asked(member_id) CROSS JOIN LATERAL (
+        SELECT * FROM purchases
+        WHERE purchases.member_id = asked.member_id AND returned < basis
+        ORDER BY occurred_at, source, order_id LIMIT 1
+    ) AS first
 """
-_CHANGE = """
-    UPDATE accruals SET tier = changed.tier, multiplier = changed.multiplier, earned = changed.earned,
-        returned = changed.returned, taken_back = changed.taken_back
-    FROM unnest(CAST(:source AS text[]), CAST(:order_id AS text[]), CAST(:tier AS text[]), CAST(:multiplier AS text[]),
-        CAST(:earned AS bigint[]), CAST(:returned AS bigint[]), CAST(:taken_back AS bigint[]))
-        AS changed(source, order_id, tier, multiplier, earned, returned, taken_back)
-    WHERE accruals.source = changed.source AND accruals.order_id = changed.order_id
+_CALLED_FIRST = f"""
+    SELECT {_PURCHASE} FROM purchases
+    WHERE member_id = ANY(CAST(:member_ids AS uuid[])) AND is_first AND returned < basis
+"""
+_ADD_PURCHASES = f"""
+    INSERT INTO purchases ({_PURCHASE}) SELECT * FROM unnest(CAST(:rows AS purchase_row[]))
+"""
+_ADD_ACCRUALS = f"""
+    INSERT INTO accruals ({_ACCRUAL}) SELECT * FROM unnest(CAST(:rows AS accrual_row[]))
+"""
+_CHANGE_PURCHASES = """
+    UPDATE purchases SET tier = changed.tier, is_first = changed.is_first, returned = changed.returned,
+        returned_lines = changed.returned_lines
+    FROM unnest(CAST(:rows AS purchase_row[])) AS changed
+    WHERE purchases.source = changed.source AND purchases.order_id = changed.order_id
+"""
+_CHANGE_ACCRUALS = f"""
+    INSERT INTO accruals ({_ACCRUAL}) SELECT * FROM unnest(CAST(:rows AS accrual_row[]))
+    ON CONFLICT (kind, source, occasion_id, wallet, part) DO UPDATE SET earned = excluded.earned,
+        taken_back = excluded.taken_back, expires_at = excluded.expires_at, available_at = excluded.available_at,
+        waits = excluded.waits, shares = excluded.shares, by_line = excluded.by_line
 """
 _ADD_REPRICINGS = """
-    INSERT INTO repricings (source, order_id, number, previous_tier, tier, previous_earned, earned, points, reason,
-        recorded_at)
-    SELECT new.source, new.order_id,
-        1 + (SELECT COALESCE(max(number), 0) FROM repricings AS earlier
-            WHERE earlier.source = new.source AND earlier.order_id = new.order_id),
-        new.previous_tier, new.tier, new.previous_earned, new.earned, new.points, new.reason, :now
-    FROM unnest(CAST(:source AS text[]), CAST(:order_id AS text[]), CAST(:previous_tier AS text[]),
-        CAST(:tier AS text[]), CAST(:previous_earned AS bigint[]), CAST(:earned AS bigint[]), CAST(:points AS bigint[]),
-        CAST(:reason AS text[]))
-        AS new(source, order_id, previous_tier, tier, previous_earned, earned, points, reason)
+    INSERT INTO repricings (kind, source, occasion_id, wallet, part, number, reason, previous_tier, tier, was_first,
+        is_first, previous_earned, earned, points, previous_shares, recorded_at)
+    SELECT new.kind, new.source, new.occasion_id, new.wallet, new.part,
+        COALESCE((SELECT max(number) FROM repricings AS before WHERE before.kind = new.kind
+            AND before.source = new.source AND before.occasion_id = new.occasion_id
+            AND before.wallet = new.wallet AND before.part = new.part), 0) + 1,
+        reason, previous_tier, tier, was_first, is_first, previous_earned, earned, points,
+        CAST(previous_shares AS jsonb), CAST(:now AS timestamptz)
+    FROM unnest(CAST(:kind AS text[]), CAST(:source AS text[]), CAST(:occasion_id AS text[]),
+        CAST(:wallet AS text[]), CAST(:part AS integer[]), CAST(:reason AS text[]), CAST(:previous_tier AS text[]),
+        CAST(:tier AS text[]), CAST(:was_first AS boolean[]), CAST(:is_first AS boolean[]),
+        CAST(:previous_earned AS bigint[]), CAST(:earned AS bigint[]), CAST(:points AS bigint[]),
+        CAST(:previous_shares AS text[]))
+        AS new(kind, source, occasion_id, wallet, part, reason, previous_tier, tier, was_first, is_first,
+            previous_earned, earned, points, previous_shares)
+"""
+_REPRICINGS = """
+    SELECT kind, source, occasion_id, wallet, part, number, reason, previous_tier, tier, was_first, is_first,
+        previous_earned, earned, points, previous_shares, recorded_at
+    FROM repricings WHERE kind = :kind AND source = :source AND occasion_id = :occasion_id ORDER BY recorded_at, number
 """
 _PAGE = f"""
-    SELECT {_FIELDS} FROM accruals
-    WHERE member_id = :member_id
+    SELECT {_PURCHASE} FROM purchases
+    WHERE member_id = ANY(CAST(:member_ids AS uuid[]))
         AND occurred_at >= :occurred_from AND occurred_at < :occurred_until
         AND (occurred_at, source, order_id) < (:before_time, :before_source, :before_order)
     ORDER BY occurred_at DESC, source DESC, order_id DESC LIMIT :limit
-"""
-_REPRICINGS = """
-    SELECT source, order_id, number, previous_tier, tier, previous_earned, earned, points, reason, recorded_at
-    FROM repricings WHERE source = :source AND order_id = :order_id ORDER BY number
 """
 
 
@@ -72,59 +116,126 @@ async def body_hashes(tx: Transaction, keys: Iterable[Key]) -> dict[Key, bytes]:
     return {(source, order_id): body_hash for source, order_id, body_hash in rows}
 
 
-async def by_keys(tx: Transaction, keys: Iterable[Key]) -> dict[Key, Accrual]:
-    rows: Sequence[Any] = await tx.fetch_all(_BY_KEYS, {"keys": list(keys)})
-    return {accrual.key: accrual for accrual in (Accrual._make(row) for row in rows)}
+async def purchases(tx: Transaction, keys: Iterable[Key]) -> dict[Key, Purchase]:
+    return {one.key: one for one in map(_purchase, await tx.fetch_all(_PURCHASES, {"keys": list(keys)}))}
 
 
-async def after(tx: Transaction, since: Sequence[tuple[UUID, datetime]]) -> list[Accrual]:
-    """The accruals of each member that occurred after its instant, in the order they occurred."""
-    rows: Sequence[Any] = await tx.fetch_all(
-        _AFTER,
-        {"member_ids": [member_id for member_id, _ in since], "instants": [instant for _, instant in since]},
-    )
-    return [Accrual._make(row) for row in rows]
+async def wholly_returned(tx: Transaction, keys: Iterable[Key]) -> set[Key]:
+    """Which of these purchases came back wholly; they cannot change until the transaction ends."""
+    rows: Sequence[Any] = await tx.fetch_all(_STATES, {"keys": list(keys)})
+    return {(row.source, row.order_id) for row in rows if row.gone}
 
 
-async def add(tx: Transaction, accruals: Sequence[Accrual]) -> None:
-    await tx.execute(_ADD, {"rows": _sorted(accruals)})
+async def accruals(tx: Transaction, kind: str, keys: Iterable[Key]) -> dict[Key, list[Accrual]]:
+    """What these occasions earned, by wallet's name."""
+    found: dict[Key, list[Accrual]] = {}
+    for row in await tx.fetch_all(_ACCRUALS, {"kind": kind, "keys": list(keys)}):
+        one = _accrual(row)
+        found.setdefault(one.key, []).append(one)
+    return found
 
 
-async def change(tx: Transaction, accruals: Sequence[Accrual]) -> None:
-    """Keep tier, multiplier, earned, returned and taken back as they are now."""
-    rows = [
-        (one.source, one.order_id, one.tier, one.multiplier, one.earned, one.returned, one.taken_back)
-        for one in _sorted(accruals)
+async def after(tx: Transaction, since: Sequence[tuple[UUID, datetime]]) -> list[Purchase]:
+    """The purchases of each member that occurred after its instant."""
+    member_ids, instants = zip(*since, strict=True)
+    rows = await tx.fetch_all(_AFTER, {"member_ids": list(member_ids), "instants": list(instants)})
+    return [_purchase(row) for row in rows]
+
+
+async def firsts(tx: Transaction, member_ids: Iterable[UUID]) -> dict[int, Purchase]:
+    """The earliest purchase of each member that did not come back wholly, by the member's id as a whole number."""
+    rows = await tx.fetch_all(_FIRSTS, {"member_ids": list(member_ids)})
+    return {one.member_id.int: one for one in map(_purchase, rows)}
+
+
+async def called_first(tx: Transaction, member_ids: Iterable[UUID]) -> list[Purchase]:
+    """Purchases of these members that were priced as their first and did not come back wholly."""
+    return [_purchase(row) for row in await tx.fetch_all(_CALLED_FIRST, {"member_ids": list(member_ids)})]
+
+
+async def add_purchases(tx: Transaction, bought: Sequence[Purchase]) -> None:
+    await tx.execute(_ADD_PURCHASES, {"rows": _purchase_rows(bought)})
+
+
+async def add_accruals(tx: Transaction, earned: Sequence[Accrual]) -> None:
+    await tx.execute(_ADD_ACCRUALS, {"rows": _accrual_rows(earned)})
+
+
+async def change_purchases(tx: Transaction, changed: Sequence[Purchase]) -> None:
+    await tx.execute(_CHANGE_PURCHASES, {"rows": _purchase_rows(changed)})
+
+
+async def change_accruals(tx: Transaction, changed: Sequence[Accrual]) -> None:
+    """Some may be new: a correction can earn in a wallet that had nothing of the occasion."""
+    await tx.execute(_CHANGE_ACCRUALS, {"rows": _accrual_rows(changed)})
+
+
+def _purchase_rows(purchases: Iterable[Purchase]) -> list[tuple[Any, ...]]:
+    return [
+        (*one[:8], _json(one[8]), *one[9:13], _json(one[13]), *one[14:])
+        if one[8] is not None or one[13] is not None
+        else one
+        for one in sorted(purchases, key=itemgetter(0, 1))
     ]
-    names = ("source", "order_id", "tier", "multiplier", "earned", "returned", "taken_back")
-    await tx.execute(_CHANGE, columns(names, rows))
 
 
-def _sorted(accruals: Iterable[Accrual]) -> list[Accrual]:
-    return sorted(accruals, key=itemgetter(0, 1))
+def _accrual_rows(accruals: Iterable[Accrual]) -> list[tuple[Any, ...]]:
+    return [(*one[:10], _dumps(one[10]), one[11]) for one in sorted(accruals, key=itemgetter(0, 1, 2, 3, 4))]
+
+
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else _dumps(value)
+
+
+def _purchase(row: Any) -> Purchase:
+    found = Purchase._make(row)
+    if found.lines is None and found.returned_lines is None:
+        return found
+    return found._replace(lines=_loads(found.lines), returned_lines=_loads(found.returned_lines))
+
+
+def _accrual(row: Any) -> Accrual:
+    found = Accrual._make(row)
+    return found._replace(shares=_loads(found.shares))
+
+
+def _loads(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
 
 
 async def add_repricings(tx: Transaction, repricings: Sequence[Repricing]) -> None:
-    """Each with the next number of its purchase."""
+    """Each with the next number of its accrual."""
     names = [name for name in Repricing._fields if name not in ("number", "recorded_at")]
-    rows = [tuple(getattr(one, name) for name in names) for one in repricings]
+    rows = [
+        (*(getattr(one, name) for name in names[:-1]), _dumps(one.previous_shares))
+        for one in sorted(repricings, key=itemgetter(0, 1, 2, 3, 4))
+    ]
     await tx.execute(_ADD_REPRICINGS, {**columns(names, rows), "now": tx.now})
+
+
+async def repricings(tx: Transaction, kind: str, key: Key) -> list[Repricing]:
+    rows = await tx.fetch_all(_REPRICINGS, {"kind": kind, "source": key[0], "occasion_id": key[1]})
+    found = [Repricing._make(row) for row in rows]
+    return [one._replace(previous_shares=_loads(one.previous_shares)) for one in found]
 
 
 async def page(
     tx: Transaction,
-    member_id: UUID,
+    member_ids: Sequence[UUID],
     *,
     occurred_from: datetime,
     occurred_until: datetime,
     before: tuple[datetime, str, str],
     limit: int,
-) -> list[Accrual]:
-    """A member's purchases, the latest first."""
+) -> list[Purchase]:
+    """Purchases of these members, the latest first."""
     rows: Sequence[Any] = await tx.fetch_all(
         _PAGE,
         {
-            "member_id": member_id,
+            "member_ids": list(member_ids),
             "occurred_from": occurred_from,
             "occurred_until": occurred_until,
             "before_time": before[0],
@@ -133,9 +244,41 @@ async def page(
             "limit": limit,
         },
     )
-    return [Accrual._make(row) for row in rows]
+    return [_purchase(row) for row in rows]
 
 
-async def repricings(tx: Transaction, key: Key) -> list[Repricing]:
-    rows: Sequence[Any] = await tx.fetch_all(_REPRICINGS, {"source": key[0], "order_id": key[1]})
-    return [Repricing._make(row) for row in rows]
+_REPLAY = f"""
+    SELECT {_PURCHASE} FROM purchases
+    WHERE occurred_at >= :occurred_from AND occurred_at < :occurred_until
+        AND (member_id, occurred_at, source, order_id) > (:member_id, :after_time, :after_source, :after_order)
+    ORDER BY member_id, occurred_at, source, order_id LIMIT :limit
+"""
+_COUNT = "SELECT count(*) FROM purchases WHERE occurred_at >= :occurred_from AND occurred_at < :occurred_until"
+
+
+async def replay(
+    tx: Transaction,
+    *,
+    occurred_from: datetime,
+    occurred_until: datetime,
+    after: tuple[UUID, datetime, str, str],
+    limit: int,
+) -> list[Purchase]:
+    """Purchases of a time, member by member, each member's in the order they happened."""
+    rows = await tx.fetch_all(
+        _REPLAY,
+        {
+            "occurred_from": occurred_from,
+            "occurred_until": occurred_until,
+            "member_id": after[0],
+            "after_time": after[1],
+            "after_source": after[2],
+            "after_order": after[3],
+            "limit": limit,
+        },
+    )
+    return [_purchase(row) for row in rows]
+
+
+async def count(tx: Transaction, occurred_from: datetime, occurred_until: datetime) -> int:
+    return int(await tx.fetch_value(_COUNT, {"occurred_from": occurred_from, "occurred_until": occurred_until}))

@@ -1,16 +1,15 @@
-"""What a purchase earns and why."""
+"""What a purchase is earned on, and how its lines, its credits and its factors are written down."""
 
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from points.accruals.domain import rounded
-from points.rules.domain import RuleVersion
-from points.times import months_later
+from points.accruals.domain import PURCHASE, Accrual, Purchase
+from points.evaluation.earned import Earned, Share
+from points.evaluation.occasion import Line, Occasion
+from points.evaluation.sums import spread
 
 MAX_EARNED = 10**15
-"""No single purchase earns more: beyond it a rule, or an amount, is a mistake."""
-
-ONE = ("1", 1, 1)
+"""No single occasion earns more: beyond it a rule, or an amount, is a mistake."""
 
 
 def basis_of(amount: int, discount: int, tax: int, delivery: int, *, on_tax: bool, on_delivery: bool) -> int:
@@ -18,17 +17,76 @@ def basis_of(amount: int, discount: int, tax: int, delivery: int, *, on_tax: boo
     return amount - discount + (tax if on_tax else 0) + (delivery if on_delivery else 0)
 
 
-def earned_by(basis: int, rate_points: int, rate_per: int, multiplier: tuple[str, int, int], rounding: str) -> int:
-    """Rate and multiplier first, then rounding, once."""
-    _, numerator, denominator = multiplier
-    return rounded(basis * rate_points * numerator, rate_per * denominator, rounding)
+def nets_of(lines: Sequence[tuple[int, int]], discount: int) -> list[int]:
+    """Lines (amount, discount) after the order's whole discount: what no line was told to bear is spread over all."""
+    nets = [amount - own for amount, own in lines]
+    rest = discount - sum(own for _, own in lines)
+    return [net - part for net, part in zip(nets, spread(rest, nets), strict=True)] if rest > 0 else nets
 
 
-def multiplier_of(rule: RuleVersion, tier: str) -> tuple[str, int, int]:
-    """The tier's multiplier as text and fraction; 1 for tiers the rule does not name."""
-    return rule.fractions.get(tier, ONE)
+def occasion_of(purchase: Purchase) -> Occasion:
+    """The purchase as rules see it."""
+    return Occasion(
+        PURCHASE,
+        purchase.source,
+        purchase.order_id,
+        purchase.occurred_at,
+        purchase.amount,
+        purchase.basis,
+        purchase.channel,
+        purchase.shop,
+        tuple(Line(*line) for line in purchase.lines) if purchase.lines else (),
+    )
 
 
-def expiry(occurred_at: datetime, months: int, zone: ZoneInfo) -> datetime | None:
-    """When points earned then are gone; None for never."""
-    return months_later(occurred_at, months, zone) if months else None
+def accruals_of(kind: str, source: str, occasion_id: str, earned: Sequence[Earned]) -> list[Accrual]:
+    """The credits as they are kept; those of one wallet are numbered."""
+    if len(earned) == 1:
+        return [_accrual(kind, source, occasion_id, 1, earned[0])]
+    parts: dict[str, int] = {}
+    found: list[Accrual] = []
+    for one in earned:
+        parts[one.wallet] = part = parts.get(one.wallet, 0) + 1
+        found.append(_accrual(kind, source, occasion_id, part, one))
+    return found
+
+
+def _accrual(kind: str, source: str, occasion_id: str, part: int, one: Earned) -> Accrual:
+    wallet, points, shares, by_line, expires_at, available_at, waits = one
+    return Accrual(
+        kind,
+        source,
+        occasion_id,
+        wallet,
+        part,
+        points,
+        0,
+        expires_at,
+        available_at,
+        waits,
+        [share_of(share) for share in shares],
+        by_line,
+    )
+
+
+def share_of(share: Share) -> dict[str, Any]:
+    """As JSON; what is not there is left out."""
+    rule, version, points, numerator, denominator, basis, factor, cut, limit = share
+    found: dict[str, Any] = {
+        "rule": rule,
+        "version": version,
+        "points": points,
+        "basis": basis,
+        "numerator": numerator,
+        "denominator": denominator,
+    }
+    if factor:
+        found["factor"] = factor
+    if cut:
+        found["cut"], found["limit"] = cut, limit
+    return found
+
+
+def greatest(shares: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The share that gave the most; the first of several."""
+    return max(shares, key=lambda share: int(share["points"]), default={"rule": "none", "version": 0, "points": 0})

@@ -1,23 +1,26 @@
 """What a return takes back of what its purchase earned."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from points.accruals.domain import Accrual, taken_in_total
+from points.accruals.domain import Accrual, Purchase, take_back
 from points.ledger.domain import CLAWBACK, CLAWED_BACK, WITHIN_BALANCE, Cause, Taken, Wallet, reachable, take
 
-WAITING, APPLIED, REVIEW, REFUSED = "waiting", "applied", "review", "refused"
+WAITING, APPLIED, REVIEW, REFUSED, REJECTED = "waiting", "applied", "review", "refused", "rejected"
 
 MORE_THAN_BOUGHT, CURRENCY_MISMATCH, SHORTFALL = "returned_more_than_bought", "currency_mismatch", "shortfall"
+LINES_OVER_AMOUNT = "lines_more_than_amount"
 
 
 class Return(NamedTuple):
-    """A return of `amount` minor units of a purchase. `points` were taken back, `shortfall` of them were not there.
+    """A return of `amount` minor units of a purchase. `points` were taken back of all wallets, `shortfall` of them were
+    not there. `lines` are [sku, quantity, amount], None when they were not told.
 
     State: `waiting` for its purchase; `applied`; `review` (the member no longer has the points and the programme's
-    policy leaves it to people); `refused` for a reason.
+    policy leaves it to people) and then perhaps `rejected` by them; `refused` for a reason.
     """
 
     source: str
@@ -27,6 +30,7 @@ class Return(NamedTuple):
     member_id: UUID | None
     currency: str
     amount: int
+    lines: Sequence[Sequence[Any]] | None
     points: int
     shortfall: int
     state: str
@@ -53,71 +57,144 @@ class Refusal:
     message: str
 
 
-def refusal(accrual: Accrual, returned: Return, in_review: int) -> Refusal | None:
-    """Whether the return contradicts its purchase, by what is known now.
-
-    `in_review` are the amounts of its returns in review: their points were not taken, but the goods did come back.
-    """
-    if returned.currency != accrual.currency:
+def contradiction(returned: Return) -> Refusal | None:
+    """Whether the return contradicts itself."""
+    named = sum(amount for _, _, amount in returned.lines or ())
+    if named > returned.amount:
         return Refusal(
-            reason=CURRENCY_MISMATCH,
-            message=f"the return is in {returned.currency}, order {accrual.order_id} was in {accrual.currency}",
-        )
-    before = accrual.returned + in_review
-    if before + returned.amount > accrual.basis:
-        return Refusal(
-            reason=MORE_THAN_BOUGHT,
-            message=(
-                f"{returned.amount} returned of order {accrual.order_id}, "
-                f"but its basis was {accrual.basis} and {before} of it had come back before"
-            ),
+            reason=LINES_OVER_AMOUNT,
+            message=f"the lines' amounts are {named} together, the return's amount is {returned.amount}",
         )
     return None
 
 
+def refusal(purchase: Purchase, returned: Return, in_review: int) -> Refusal | None:
+    """Whether the return contradicts its purchase, by what is known now.
+
+    `in_review` are the amounts of its returns in review, or rejected there: their points were not taken, but the goods
+    did come back.
+    """
+    if returned.currency != purchase.currency:
+        return Refusal(
+            reason=CURRENCY_MISMATCH,
+            message=f"the return is in {returned.currency}, order {purchase.order_id} was in {purchase.currency}",
+        )
+    before = purchase.returned + in_review
+    if before + returned.amount > purchase.basis:
+        return Refusal(
+            reason=MORE_THAN_BOUGHT,
+            message=(
+                f"{returned.amount} returned of order {purchase.order_id}, "
+                f"but its basis was {purchase.basis} and {before} of it had come back before"
+            ),
+        )
+    bought = pieces_of(purchase)
+    for sku, (quantity, _) in lines_after(purchase, returned).items():
+        if quantity > bought[sku]:
+            return Refusal(
+                reason=MORE_THAN_BOUGHT,
+                message=f"{quantity} of {sku} returned of order {purchase.order_id}, but {bought[sku]} were bought",
+            )
+    return None
+
+
+def pieces_of(purchase: Purchase) -> dict[str, int]:
+    """How many of each sku were bought."""
+    bought: dict[str, int] = {}
+    for sku, _, quantity, _ in purchase.lines or ():
+        bought[sku] = bought.get(sku, 0) + quantity
+    return bought
+
+
+def lines_after(purchase: Purchase, returned: Return) -> dict[str, list[int]]:
+    """What has come back by name with this return: [quantity, amount] by sku. A sku that the purchase does not name
+    comes back without a name.
+    """
+    found = {sku: list(pair) for sku, pair in (purchase.returned_lines or {}).items()}
+    bought = pieces_of(purchase)
+    for sku, quantity, amount in returned.lines or ():
+        if sku in bought:
+            pair = found.setdefault(sku, [0, 0])
+            pair[0] += quantity
+            pair[1] += amount
+    return found
+
+
+def with_return(purchase: Purchase, returned: Return) -> Purchase:
+    """The purchase, once this has come back of it."""
+    lines = lines_after(purchase, returned)
+    return purchase._replace(returned=purchase.returned + returned.amount, returned_lines=lines or None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A return that met its purchase, and what became of both; `taken` is None where no points moved."""
+    """A return that met its purchase, and what became of both; `taken` is by wallet, empty where no points moved."""
 
     returned: Return
-    accrual: Accrual
-    taken: Taken | None
+    purchase: Purchase
+    accruals: Sequence[Accrual]
+    taken: Mapping[str, Taken]
 
 
 def settle(
-    returned: Return, accrual: Accrual, wallet: Wallet, policy: str, now: datetime, *, in_review: int = 0
+    returned: Return,
+    purchase: Purchase,
+    accruals: Sequence[Accrual],
+    wallet_of: Callable[[str], Wallet],
+    policy_of: Callable[[str], str],
+    now: datetime,
+    *,
+    in_review: int = 0,
 ) -> Settled:
     """Take back what this return costs: with what was taken before, the share of all that was returned.
 
     The purchase's own factors decide, never today's rule. Under `within_balance` a return whose points are not there
     any more takes nothing and goes to review.
     """
-    no = refusal(accrual, returned, in_review)
+    no = refusal(purchase, returned, in_review)
     if no is not None:
-        return _unmoved(returned, accrual, REFUSED, f"{no.reason}: {no.message}", now)
-    total = taken_in_total(accrual.earned, accrual.returned + returned.amount, accrual.basis, accrual.rounding)
-    points = total - accrual.taken_back
-    cause = Cause(CLAWED_BACK, accrual.source, accrual.order_id, returned.return_id, returned.occurred_at, now)
-    if policy == WITHIN_BALANCE and points > reachable(wallet, cause):
-        message = f"{SHORTFALL}: {points} points are due, {reachable(wallet, cause)} are there"
-        return _unmoved(returned, accrual, REVIEW, message, now)
-    taken = take(wallet, points, cause, CLAWBACK, policy) if points else None
+        return _unmoved(returned, purchase, accruals, REFUSED, f"{no.reason}: {no.message}", now)
+    after = with_return(purchase, returned)
+    credits = take_back(after, accruals)
+    due = _due(accruals, credits)
+    cause = Cause(CLAWED_BACK, purchase.source, purchase.order_id, returned.return_id, returned.occurred_at, now)
+    for name, points in due.items():
+        if policy_of(name) == WITHIN_BALANCE and points > reachable(wallet_of(name), cause):
+            there = reachable(wallet_of(name), cause)
+            message = f"{SHORTFALL}: {points} {name} are due, {there} are there"
+            return _unmoved(returned, purchase, accruals, REVIEW, message, now)
+    taken = {
+        name: take(wallet_of(name), points, cause, CLAWBACK, policy_of(name)) for name, points in sorted(due.items())
+    }
     return Settled(
         returned=returned._replace(
-            member_id=accrual.member_id,
-            points=points,
-            shortfall=taken.shortfall if taken else 0,
+            member_id=purchase.member_id,
+            points=sum(one.points for one in taken.values()),
+            shortfall=sum(one.shortfall for one in taken.values()),
             state=APPLIED,
             settled_at=now,
         ),
-        accrual=accrual._replace(returned=accrual.returned + returned.amount, taken_back=total),
+        purchase=after,
+        accruals=credits,
         taken=taken,
     )
 
 
-def _unmoved(returned: Return, accrual: Accrual, state: str, reason: str, now: datetime) -> Settled:
-    aside = returned._replace(member_id=accrual.member_id, state=state, reason=reason, settled_at=now)
-    return Settled(returned=aside, accrual=accrual, taken=None)
+def _due(before: Sequence[Accrual], after: Sequence[Accrual]) -> dict[str, int]:
+    """How many points are to be taken of which wallet; wallets that nothing is taken of are not named."""
+    due: dict[str, int] = {}
+    for one in after:
+        due[one.wallet] = due.get(one.wallet, 0) + one.taken_back
+    for one in before:
+        due[one.wallet] -= one.taken_back
+    return {name: points for name, points in due.items() if points > 0}
+
+
+def _unmoved(
+    returned: Return, purchase: Purchase, accruals: Sequence[Accrual], state: str, reason: str, now: datetime
+) -> Settled:
+    aside = returned._replace(member_id=purchase.member_id, state=state, reason=reason, settled_at=now)
+    return Settled(returned=aside, purchase=purchase, accruals=accruals, taken={})
 
 
 def in_order(returns: list[Return]) -> list[Return]:

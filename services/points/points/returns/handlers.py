@@ -1,24 +1,25 @@
 """Returns take back what their purchase earned; one that comes before its purchase waits for it."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from common.events import Event
-from common.events.points import PointsClawedBack
-from common.events.programme import ProgrammeSettings
 from common.events.purchases import PurchaseRefunded
 from common.messaging import Outcome, dead, duplicate
 from common.storage import Transaction
-from common.storage.programme import programme
 from points.accruals import handlers as accruals
-from points.accruals.domain import Accrual, Key
+from points.accruals.domain import Key
+from points.cascade.domain import Effect
+from points.earning.pricing import Pricing, know, pricing
+from points.errors import ReturnUnknownError
+from points.facts import handlers as facts
 from points.ledger import handlers as ledger
-from points.ledger.domain import Taken, Wallet
 from points.ledger.handlers import Wallets
 from points.returns import domain, store
-from points.returns.domain import REVIEW, WAITING, Return, Settled
+from points.returns.applying import Applying
+from points.returns.domain import WAITING, Refusal, Return
 from points.times import bounds
 
 SETTLE_LIMIT = 500
@@ -26,18 +27,12 @@ SETTLE_LIMIT = 500
 
 async def purchases_refunded(tx: Transaction, events: Sequence[Event[PurchaseRefunded]]) -> list[Outcome]:
     """Match each return with its purchase, or let it wait; the return's key decides what was seen before."""
-    settings = await programme(tx)
-    found = await accruals.by_keys(tx, {order_of(event) for event in events})
-    wallets = await ledger.lock(tx, {accrual.member_id for accrual in found.values()})
-    accrued = await accruals.by_keys(tx, found)
+    priced = await pricing(tx)
+    applying, wallets = await begin(tx, priced, {order_of(event) for event in events})
     known = await store.body_hashes(tx, [(event.source, event.data.return_id) for event in events])
-    reviewed = await store.in_review(tx, accrued)
-    await _load_lots(tx, wallets, accrued)
-
     outcomes: list[Outcome] = []
     kept: list[Return] = []
-    changed: dict[Key, Accrual] = {}
-    limits = bounds(tx.now, settings.earliest_year, settings.latest_future_hours)
+    limits = bounds(tx.now, priced.settings.earliest_year, priced.settings.latest_future_hours)
     for event in sorted(events, key=lambda event: (event.data.occurred_at, event.source, event.data.return_id)):
         key = (event.source, event.data.return_id)
         if key in known:
@@ -47,89 +42,53 @@ async def purchases_refunded(tx: Transaction, events: Sequence[Event[PurchaseRef
             outcomes.append(dead(event, "absurd_time", absurd))
             continue
         returned = _return_of(event, tx.now)
-        accrual = accrued.get(returned.order_key)
-        if problem := _refused(returned, accrual, settings, reviewed[returned.order_key]):
+        if problem := _refused(returned, applying, priced):
             outcomes.append(dead(event, problem.reason, problem.message))
             continue
         known[key] = event.body_hash
-        if accrual is None:
-            kept.append(returned)
-            continue
-        wallet = wallets.of(accrual.member_id, accrual.wallet)
-        settled = _settled(returned, accrual, wallet, settings.negative_policy, tx.now, reviewed)
-        accrued[accrual.key] = changed[accrual.key] = settled.accrual
-        kept.append(settled.returned)
-        _tell(tx, settled, wallet, settings.negative_policy, event)
-
+        kept.append(applying.apply(returned, event) if returned.order_key in applying.purchases else returned)
     if kept:
         await store.add(tx, kept)
-    await accruals.change(tx, list(changed.values()))
-    await ledger.save(tx, wallets)
+        await applying.finish()
+        await ledger.save(tx, wallets)
     return outcomes
 
 
-async def settle_waiting(
-    tx: Transaction,
-    accrued: Mapping[Key, Accrual],
-    wallets: Wallets,
-    settings: ProgrammeSettings,
-    causes: Mapping[Key, Event[Any]],
-) -> dict[Key, Accrual]:
-    """Apply the returns that waited for these purchases; gives the accruals that changed. The caller saves them and the
-    wallets, which it holds locked.
+async def begin(tx: Transaction, priced: Pricing, orders: set[Key]) -> tuple[Applying, Wallets]:
+    """Lock the wallets of those who bought these, and read the purchases; `priced` then knows the members."""
+    found = await accruals.purchases(tx, orders)
+    members = {purchase.member_id for purchase in found.values()}
+    wallets, known = await facts.lock(tx, members, priced.book.needs)
+    await know(tx, priced, known)
+    applying = Applying(tx, wallets, priced)
+    await applying.prepare(found)
+    return applying, wallets
+
+
+async def settle_waiting(tx: Transaction, causes: Mapping[Key, Event[Any]], wallets: Wallets, priced: Pricing) -> None:
+    """Apply the returns that waited for these purchases, which are written down. The caller saves the wallets, which it
+    holds locked.
     """
-    waiting = await store.waiting_for(tx, accrued)
-    return await _settle(tx, waiting, accrued, wallets, settings, causes) if waiting else {}
+    waiting = await store.waiting_for(tx, causes)
+    if waiting:
+        applying = Applying(tx, wallets, priced)
+        await applying.prepare({returned.order_key for returned in waiting})
+        await _settle(tx, applying, waiting, causes)
 
 
 async def settle(tx: Transaction) -> None:
     """Timed job: returns that crossed their purchase, in two transactions that did not see each other."""
     waiting = await store.met(tx, SETTLE_LIMIT)
     if waiting:
-        settings = await programme(tx)
-        found = await accruals.by_keys(tx, {returned.order_key for returned in waiting})
-        wallets = await ledger.lock(tx, {accrual.member_id for accrual in found.values()})
-        accrued = await accruals.by_keys(tx, found)
-        changed = await _settle(tx, waiting, accrued, wallets, settings, {})
-        await accruals.change(tx, list(changed.values()))
+        applying, wallets = await begin(tx, await pricing(tx), {returned.order_key for returned in waiting})
+        await _settle(tx, applying, waiting, {})
         await ledger.save(tx, wallets)
 
 
-async def _settle(
-    tx: Transaction,
-    waiting: list[Return],
-    accrued: Mapping[Key, Accrual],
-    wallets: Wallets,
-    settings: ProgrammeSettings,
-    causes: Mapping[Key, Event[Any]],
-) -> dict[Key, Accrual]:
-    current = {returned.order_key: accrued[returned.order_key] for returned in waiting}
-    reviewed = await store.in_review(tx, current)
-    await _load_lots(tx, wallets, current)
-    results: list[Return] = []
-    for returned in domain.in_order(waiting):
-        accrual = current[returned.order_key]
-        wallet = wallets.of(accrual.member_id, accrual.wallet)
-        settled = _settled(returned, accrual, wallet, settings.negative_policy, tx.now, reviewed)
-        current[accrual.key] = settled.accrual
-        results.append(settled.returned)
-        _tell(tx, settled, wallet, settings.negative_policy, causes.get(accrual.key))
+async def _settle(tx: Transaction, applying: Applying, waiting: list[Return], causes: Mapping[Key, Event[Any]]) -> None:
+    results = [applying.apply(returned, causes.get(returned.order_key)) for returned in domain.in_order(waiting)]
     await store.settle(tx, results)
-    return {key: accrual for key, accrual in current.items() if accrual is not accrued[key]}
-
-
-def _settled(
-    returned: Return, accrual: Accrual, wallet: Wallet, policy: str, now: datetime, reviewed: Counter[Key]
-) -> Settled:
-    settled = domain.settle(returned, accrual, wallet, policy, now, in_review=reviewed[accrual.key])
-    if settled.returned.state == REVIEW:
-        reviewed[accrual.key] += returned.amount
-    return settled
-
-
-async def _load_lots(tx: Transaction, wallets: Wallets, accrued: Mapping[Key, Accrual]) -> None:
-    needed = {(one.member_id, one.wallet): wallets.of(one.member_id, one.wallet) for one in accrued.values()}
-    await ledger.load_lots(tx, list(needed.values()))
+    await applying.finish()
 
 
 def order_of(event: Event[PurchaseRefunded]) -> Key:
@@ -144,15 +103,16 @@ def _again(event: Event[PurchaseRefunded], known_hash: bytes) -> Outcome:
     return dead(event, "return_id_reused", message)
 
 
-def _refused(
-    returned: Return, accrual: Accrual | None, settings: ProgrammeSettings, in_review: int
-) -> domain.Refusal | None:
-    if accrual is not None:
-        return domain.refusal(accrual, returned, in_review)
-    if returned.currency != settings.currency:
-        return domain.Refusal(
+def _refused(returned: Return, applying: Applying, priced: Pricing) -> Refusal | None:
+    if problem := domain.contradiction(returned):
+        return problem
+    purchase = applying.purchases.get(returned.order_key)
+    if purchase is not None:
+        return domain.refusal(purchase, returned, applying.in_review[returned.order_key])
+    if returned.currency != priced.settings.currency:
+        return Refusal(
             reason=domain.CURRENCY_MISMATCH,
-            message=f"the return is in {returned.currency}, the programme in {settings.currency}",
+            message=f"the return is in {returned.currency}, the programme in {priced.settings.currency}",
         )
     return None
 
@@ -168,6 +128,7 @@ def _return_of(event: Event[PurchaseRefunded], now: datetime) -> Return:
         member_id=None,
         currency=data.currency,
         amount=data.amount,
+        lines=[[line.sku, line.quantity, line.amount] for line in data.lines] or None,
         points=0,
         shortfall=0,
         state=WAITING,
@@ -179,26 +140,20 @@ def _return_of(event: Event[PurchaseRefunded], now: datetime) -> Return:
     )
 
 
-def _tell(tx: Transaction, settled: Settled, wallet: Wallet, policy: str, cause: Event[Any] | None) -> None:
-    taken: Taken | None = settled.taken
-    if taken is not None:
-        tx.emit(
-            PointsClawedBack(
-                member_id=wallet.member_id,
-                wallet=wallet.name,
-                sequence=taken.sequence,
-                points=taken.points,
-                balance=wallet.spendable,
-                debt=wallet.debt,
-                occurred_at=settled.returned.occurred_at,
-                order_source=settled.accrual.source,
-                order_id=settled.accrual.order_id,
-                return_id=settled.returned.return_id,
-                shortfall=taken.shortfall,
-                policy=policy,
-            ),
-            cause=cause,
-        )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """A return and everything it changed, in the order in which it happened."""
+
+    returned: Return
+    effects: Sequence[Effect]
+
+
+async def receipt(tx: Transaction, source: str, return_id: str) -> Receipt:
+    """Raises ReturnUnknownError."""
+    returned = await store.by_key(tx, (source, return_id))
+    if returned is None:
+        raise ReturnUnknownError(source, return_id)
+    return Receipt(returned=returned, effects=await store.effects(tx, returned.key))
 
 
 async def of_order(tx: Transaction, order: Key) -> list[Return]:
@@ -207,5 +162,5 @@ async def of_order(tx: Transaction, order: Key) -> list[Return]:
 
 
 async def open_returns(tx: Transaction, state: str, *, after: tuple[datetime, str, str], limit: int) -> list[Return]:
-    """Returns that wait, are in review, or were refused; the oldest first."""
+    """Returns that wait, are in review, or were refused or rejected; the oldest first."""
     return await store.open_returns(tx, state, after=after, limit=limit)

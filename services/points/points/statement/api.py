@@ -9,11 +9,10 @@ from pydantic import Field
 
 from common.http import Page, Paging, ResponseBody, Router, Tx, allow, may_answer, page, paged
 from common.http.fields import Instant, Key
-from points.accruals.domain import Accrual
 from points.ledger.domain import WALLET
 from points.ledger.handlers import FIRST_WALLET
 from points.statement import handlers
-from points.statement.handlers import Movement
+from points.statement.handlers import Earned, Movement
 
 router = Router(tags=["statement"])
 
@@ -21,28 +20,55 @@ BySequence = paged(int)
 ByTime = paged(datetime, str, str)
 
 
+class ShareOf(ResponseBody):
+    """What one rule version gave of a credit: `numerator` ÷ `denominator`, of which `points` after rounding."""
+
+    rule: str
+    version: int
+    points: int
+    numerator: int
+    denominator: int
+    basis: int = Field(description="Minor units that its rate applied to.")
+    factor: str | None = Field(default=None, description="The multiplier, as it was written.")
+    cut: int = Field(default=0, description="Whole points that a limit took off.")
+    limit: str | None = Field(default=None, description="Which limit.")
+
+
+class CreditOf(ResponseBody):
+    """What the purchase earned in one wallet; several where rules differ in when points can be spent or end."""
+
+    wallet: str
+    part: int
+    earned: int
+    taken_back: int
+    expires_at: datetime | None
+    available_at: datetime | None = Field(description="Points wait until then.")
+    waits: str | None = Field(description="Points wait for this event.")
+    shares: list[ShareOf]
+    by_line: list[int] | None = Field(description="`earned`, spread over the purchase's lines.")
+
+
 class Earning(ResponseBody):
-    """What a purchase earned and every factor: `basis` × `rate_points` ÷ `rate_per` × `multiplier`, rounded once."""
+    """What a purchase earned and every factor. `earned` and `taken_back` are of the first wallet."""
 
     source: str
     order_id: str
-    member_id: UUID
-    wallet: str
+    member_id: UUID = Field(description="Who bought.")
     currency: str
+    amount: int = Field(description="Minor units, goods before discount.")
     basis: int = Field(description="Minor units that points were earned on.")
-    rule: str
-    rule_version: int
-    rate_points: int
-    rate_per: int = Field(description="Minor units.")
+    channel: str
+    shop: str
+    lines: list[tuple[str, str, int, int]] | None = Field(description="Sku, category, quantity, net in minor units.")
     tier: str = Field(description="The tier held strictly before the purchase.")
-    multiplier: str
+    is_first: bool = Field(description="Priced as the member's first purchase; told only where a rule asks for it.")
     rounding: str
     earned: int
     returned: int = Field(description="Minor units that came back.")
     taken_back: int
     occurred_at: datetime
     recorded_at: datetime
-    expires_at: datetime | None
+    credits: list[CreditOf]
 
 
 class StatementEntry(ResponseBody):
@@ -77,9 +103,13 @@ class ReturnOf(ResponseBody):
 
 
 class RepricingOf(ResponseBody):
+    wallet: str
+    part: int
     number: int
     previous_tier: str
     tier: str
+    was_first: bool
+    is_first: bool
     previous_earned: int
     earned: int
     points: int
@@ -93,8 +123,16 @@ class ExplanationResponse(ResponseBody):
     returns: list[ReturnOf]
 
 
-def earning_of(accrual: Accrual) -> Earning:
-    return Earning.model_validate(accrual._asdict())
+def earning_of(found: Earned) -> Earning:
+    first = [one for one in found.credits if one.wallet == FIRST_WALLET]
+    return Earning.model_validate(
+        {
+            **found.purchase._asdict(),
+            "earned": sum(one.earned for one in first),
+            "taken_back": sum(one.taken_back for one in first),
+            "credits": [{**one._asdict(), "waits": one.waits or None} for one in found.credits],
+        }
+    )
 
 
 def entry_of(movement: Movement) -> StatementEntry:
@@ -115,7 +153,7 @@ def entry_of(movement: Movement) -> StatementEntry:
         occurred_at=one.occurred_at,
         recorded_at=one.recorded_at,
         hash=one.hash.hex(),
-        earning=None if movement.accrual is None else earning_of(movement.accrual),
+        earning=None if movement.earned is None else earning_of(movement.earned),
     )
 
 
@@ -158,7 +196,7 @@ async def purchases(
         before=paging.after,
         limit=paging.fetch,
     )
-    return page(rows, paging, key=lambda row: (row.occurred_at, row.source, row.order_id), item=earning_of)
+    return page(rows, paging, key=lambda row: row.purchase.place, item=earning_of)
 
 
 @router.get(
@@ -171,7 +209,7 @@ async def lookup(source: Annotated[Key, Query()], order_id: Annotated[Key, Query
     """A purchase is known by the sender's `source` and its `order_id`."""
     found = await handlers.explain(tx, source, order_id)
     return ExplanationResponse(
-        earning=earning_of(found.accrual),
+        earning=earning_of(found.earned),
         repricings=[RepricingOf.model_validate(one._asdict()) for one in found.repricings],
         returns=[ReturnOf.model_validate(one._asdict()) for one in found.returns],
     )

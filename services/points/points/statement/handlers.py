@@ -7,8 +7,9 @@ from uuid import UUID
 
 from common.storage import Transaction
 from points.accruals import handlers as accruals
-from points.accruals.domain import Accrual, Repricing
+from points.accruals.domain import Accrual, Purchase, Repricing
 from points.errors import PurchaseUnknownError
+from points.facts import handlers as facts
 from points.ledger import handlers as ledger
 from points.ledger.domain import Transfer
 from points.returns import handlers as returns
@@ -19,26 +20,40 @@ LATEST = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Earned:
+    """A purchase and what it earned."""
+
+    purchase: Purchase
+    credits: Sequence[Accrual]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
     """A transfer, and the purchase that explains it."""
 
     transfer: Transfer
-    accrual: Accrual | None
+    earned: Earned | None
 
 
 async def statement(tx: Transaction, member_id: UUID, wallet: str, *, before: int | None, limit: int) -> list[Movement]:
     """A wallet's transfers below the sequence `before`, the newest first. Raises MemberUnknownError."""
     transfers = await ledger.newest(tx, member_id, wallet, before=before, limit=limit)
     orders = {(one.order_source, one.order_id) for one in transfers if one.order_id}
-    known = await accruals.by_keys(tx, orders) if orders else {}
-    return [Movement(transfer=one, accrual=known.get((one.order_source, one.order_id))) for one in transfers]
+    bought = await accruals.purchases(tx, orders) if orders else {}
+    known = {one.purchase.key: one for one in await _earned(tx, list(bought.values()))}
+    return [Movement(transfer=one, earned=known.get((one.order_source, one.order_id))) for one in transfers]
+
+
+async def _earned(tx: Transaction, purchases: Sequence[Purchase]) -> list[Earned]:
+    credits = await accruals.by_keys(tx, [one.key for one in purchases]) if purchases else {}
+    return [Earned(purchase=one, credits=credits.get(one.key, [])) for one in purchases]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """All that is known of one purchase."""
 
-    accrual: Accrual
+    earned: Earned
     repricings: Sequence[Repricing]
     returns: Sequence[Return]
 
@@ -46,11 +61,12 @@ class Explanation:
 async def explain(tx: Transaction, source: str, order_id: str) -> Explanation:
     """Raises PurchaseUnknownError."""
     key = (source, order_id)
-    accrual = (await accruals.by_keys(tx, [key])).get(key)
-    if accrual is None:
+    purchase = (await accruals.purchases(tx, [key])).get(key)
+    if purchase is None:
         raise PurchaseUnknownError(source, order_id)
+    (earned,) = await _earned(tx, [purchase])
     return Explanation(
-        accrual=accrual, repricings=await accruals.repricings(tx, key), returns=await returns.of_order(tx, key)
+        earned=earned, repricings=await accruals.repricings(tx, key), returns=await returns.of_order(tx, key)
     )
 
 
@@ -62,14 +78,15 @@ async def purchases(
     occurred_until: datetime | None,
     before: tuple[datetime, str, str] | None,
     limit: int,
-) -> list[Accrual]:
+) -> list[Earned]:
     """A member's purchases that occurred in [from, until), the latest first. Raises MemberUnknownError."""
     await ledger.wallets_of(tx, member_id)
-    return await accruals.page(
+    bought = await accruals.page(
         tx,
-        member_id,
+        await facts.group(tx, member_id),
         occurred_from=occurred_from or EARLIEST,
         occurred_until=occurred_until or LATEST,
         before=before or (LATEST, "", ""),
         limit=limit,
     )
+    return await _earned(tx, bought)
