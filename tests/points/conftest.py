@@ -5,12 +5,25 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from common.http import create_app
 from common.security.tokens import TokenVerifier
 from common.storage import Database
+from points import keyring
 
 Client = httpx.AsyncClient
+
+
+class _Keys:
+    master_keys = SecretStr("test:" + "A" * 43)
+    index_key = SecretStr("B" * 43)
+
+
+@pytest.fixture(autouse=True)
+def keys() -> None:
+    """The master key of the tests: coupons seal their codes, rewards their addresses."""
+    keyring.prepare(_Keys)
 
 
 def make_app(database: Database, verifier: TokenVerifier) -> FastAPI:

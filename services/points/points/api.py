@@ -11,9 +11,9 @@ from points.coupon_templates.api import router as coupon_templates
 from points.coupons.api import router as coupons
 from points.draws.api import router as draws
 from points.draws.proof_api import router as draw_proofs
+from points.evaluation.api import router as evaluation
 from points.gifts.api import router as gifts
 from points.incentives.api import router as incentives
-from points.evaluation.api import router as evaluation
 from points.ledger.api import router as ledger
 from points.liability.api import router as liability
 from points.merges.api import router as merges
@@ -37,6 +37,7 @@ ROUTERS = [
     statement,
     returns,
     rules,
+    evaluation,
     checks,
     reports,
     liability,

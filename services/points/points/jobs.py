@@ -4,6 +4,10 @@ from common.runtime.schedule import daily, every
 from common.storage import Transaction
 from points import keyring
 from points.checks import handlers as checks
+from points.coupon_batches import handlers as coupon_batches
+from points.coupon_codes import handlers as coupon_codes
+from points.coupon_pools import handlers as coupon_pools
+from points.coupons import sweeps as coupon_sweeps
 from points.expiry import handlers as expiry
 from points.ledger import handlers as ledger
 from points.merges import handlers as merges
@@ -31,4 +35,11 @@ SCHEDULE = [
     every(seconds=30, run=reward_fulfilment.cancel_overdue, name="rewards.cancel_overdue"),
     every(seconds=60, run=data_keys_rewrapped, name="keys.data_keys_rewrapped"),
     daily(at="04:00", run=checks.check_everything, name="ledger.check_everything"),
+    every(seconds=1, run=coupon_batches.work),
+    every(seconds=10, run=coupon_sweeps.unlock),
+    every(seconds=10, run=coupon_sweeps.expire),
+    every(seconds=60, run=coupon_sweeps.tell_ahead),
+    every(seconds=60, run=coupon_sweeps.reseal),
+    every(seconds=60, run=coupon_pools.reseal),
+    every(seconds=600, run=coupon_codes.forget),
 ]

@@ -28,7 +28,7 @@ PERMISSIONS = frozenset(
         *("points:redeem", "points:adjust", "points:approve", "points:transfer", "points:merge", "returns:decide"),
         *("rules:read", "rules:write", "rules:publish"),
         *("rewards:read", "rewards:write", "rewards:order", "rewards:fulfil"),
-        *("coupons:read", "coupons:write", "coupons:issue", "coupons:use"),
+        *("coupons:read", "coupons:write", "coupons:issue", "coupons:use", "coupons:reveal"),
         *("incentives:read", "incentives:write", "incentives:play", "activities:write"),
         "ledger:verify",
         *("notices:read", "notices:write"),
@@ -49,7 +49,7 @@ _SUPPORT = frozenset(
         *("tiers:read", "programme:read", "rules:read", "templates:read"),
         *("points:redeem", "points:adjust", "points:transfer"),
         *("rewards:read", "rewards:order", "rewards:fulfil"),
-        *("coupons:read", "coupons:issue", "incentives:read"),
+        *("coupons:read", "coupons:issue", "coupons:reveal", "incentives:read"),
     }
 )
 _ANALYST = frozenset({"analytics:read", "programme:read", "tiers:read", "rules:read"})
@@ -57,7 +57,15 @@ _CHECKOUT = frozenset(
     {
         *("pins:write", "pins:grant"),
         *("points:read", "points:redeem", "purchases:write", "activities:write"),
-        *("rewards:read", "rewards:order", "coupons:read", "coupons:use", "incentives:read", "incentives:play"),
+        *(
+            "rewards:read",
+            "rewards:order",
+            "coupons:read",
+            "coupons:use",
+            "coupons:reveal",
+            "incentives:read",
+            "incentives:play",
+        ),
     }
 )
 _AUDITOR = frozenset(name for name in PERMISSIONS if name.endswith(":read")) | {"ledger:verify"}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from common.storage import Transaction
 from points.cascade.domain import Bought, Done, Effect, Returned
+from points.coupons import handlers as coupons
 from points.incentives import followers as incentives
 from points.ledger.handlers import Wallets
 from points.limits import handlers as limits
@@ -24,4 +25,5 @@ async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequenc
     return [
         *await limits.purchases_returned(tx, wallets, returns),
         *await incentives.purchases_returned(tx, wallets, returns),
+        *await coupons.purchases_returned(tx, wallets, returns),
     ]

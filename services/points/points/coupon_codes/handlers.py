@@ -34,7 +34,13 @@ def counted(caller: Caller, member_id: UUID | None, device: str) -> list[Counted
 
 
 async def check(tx: Transaction, who: Sequence[Counted]) -> None:
-    """Raises TooManyWrongCodesError when one of them has tried too many."""
+    """Raises TooManyWrongCodesError when one of them has tried too many.
+
+    A member's (and a device's) tries take turns, or many at once would all see a count below the limit. A caller's do
+    not: a shop's server would check out one customer after the other.
+    """
+    for key in sorted(key for word, key, _ in who if word != "caller"):
+        await store.take_turns(tx, key)
     windows = {limit.window_seconds for _, _, limit in who}
     for seconds in windows:
         current = window_start(tx.now, seconds)

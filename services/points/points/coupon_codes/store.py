@@ -15,6 +15,7 @@ _ADD = """
     SELECT who, :current, :wrong FROM unnest(CAST(:who AS text[])) AS tried(who) ORDER BY who
     ON CONFLICT (who, window_start) DO UPDATE SET wrong = coupon_tries.wrong + excluded.wrong
 """
+_TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended(:who, 0))"
 _FORGET = "DELETE FROM coupon_tries WHERE window_start < :before"
 
 
@@ -28,6 +29,11 @@ async def counts(
 
 async def add(tx: Transaction, who: Sequence[str], *, current: datetime, wrong: int) -> None:
     await tx.execute(_ADD, {"who": sorted(who), "current": current, "wrong": wrong})
+
+
+async def take_turns(tx: Transaction, who: str) -> None:
+    """Two that try codes for the same one at the same time do so one after the other."""
+    await tx.execute(_TAKE_TURNS, {"who": f"coupon_tries {who}"})
 
 
 async def forget(tx: Transaction, before: datetime) -> None:

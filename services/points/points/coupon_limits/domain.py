@@ -30,25 +30,33 @@ class Counts:
     changed: set[Key] = field(default_factory=set)
 
     def full_to_issue(self, template: str, member_id: UUID, limits: Limits) -> Full | None:
-        return self._full(template, member_id, 0, limits.issued_total, limits.issued_per_member)
+        for per, who, limit in (
+            ("total", TOTAL, limits.issued_total),
+            ("member", member_id, limits.issued_per_member),
+        ):
+            count = self.values.get((template, who), [0, 0])[0]
+            if limit is not None and count >= limit:
+                return Full(per=per, limit=limit, count=count)
+        return None
 
-    def full_to_use(self, template: str, member_id: UUID | None, limits: Limits) -> Full | None:
-        return self._full(template, member_id or NOBODY, 1, limits.used_total, limits.used_per_member)
+    def room_to_use(self, template: str, member_id: UUID | None, limits: Limits) -> tuple[str, int | None]:
+        """How many more may be used and which limit says so (`total`, `member`); None is without limit."""
+        rooms = [
+            (max(0, limit - self.values.get((template, who), [0, 0])[1]), per)
+            for per, who, limit in (
+                ("total", TOTAL, limits.used_total),
+                ("member", member_id or NOBODY, limits.used_per_member),
+            )
+            if limit is not None
+        ]
+        room, per = min(rooms, default=(None, ""))
+        return (per, room)
 
     def issue(self, template: str, member_id: UUID, change: int) -> None:
         self._add(template, member_id, 0, change)
 
     def use(self, template: str, member_id: UUID | None, change: int) -> None:
         self._add(template, member_id or NOBODY, 1, change)
-
-    def _full(
-        self, template: str, member_id: UUID, place: int, in_total: int | None, per_member: int | None
-    ) -> Full | None:
-        for per, who, limit in (("total", TOTAL, in_total), ("member", member_id, per_member)):
-            count = self.values.get((template, who), (0, 0))[place]
-            if limit is not None and count >= limit:
-                return Full(per=per, limit=limit, count=count)
-        return None
 
     def _add(self, template: str, member_id: UUID, place: int, change: int) -> None:
         for key in ((template, TOTAL), (template, member_id)):

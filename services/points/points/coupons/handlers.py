@@ -1,7 +1,8 @@
 """Coupons of members: issued, taken back, given back with a return."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from common.events.coupons import CouponIssued, CouponReturned, CouponRevoked
@@ -165,7 +166,7 @@ async def _revoke(tx: Transaction, found: Sequence[Coupon], reason: str) -> list
     return after
 
 
-def facts(coupon: Coupon, now: datetime) -> dict[str, object]:
+def facts(coupon: Coupon, now: datetime) -> dict[str, Any]:
     """What every event of a coupon says."""
     return {
         "coupon_id": coupon.coupon_id,
@@ -178,6 +179,11 @@ def facts(coupon: Coupon, now: datetime) -> dict[str, object]:
     }
 
 
-async def lock(tx: Transaction, coupon_ids: Iterable[UUID]) -> list[Coupon]:
-    """These coupons, locked as rows in the order of their ids; unknown ones are left out."""
-    return await store.lock(tx, coupon_ids)
+# What the checkout needs of coupons; it holds the rows locked where it changes them.
+lock = store.lock
+find_all = store.find
+by_code = store.by_code
+on_order = store.on_order
+answers = store.answers
+change = store.change
+note = store.note
