@@ -9,6 +9,7 @@ from points.evaluation.conditions import (
     BirthdayNear,
     FirstPurchase,
     Lines,
+    Registered,
     Segment,
     parts,
 )
@@ -18,7 +19,8 @@ from points.evaluation.rule import ONE, Coupon, Factor, Fixed, Multiplier, Rate,
 
 RATE, FIXED, MULTIPLIER, COUPON = range(4)
 
-FIRST_PURCHASE, BIRTHDAY, SEGMENTS, LINES, LIMITS = "first_purchase", "birthday", "segments", "lines", "limits"
+FIRST_PURCHASE, BIRTHDAY, SEGMENTS, REGISTERED = "first_purchase", "birthday", "segments", "registered"
+LINES, LIMITS = "lines", "limits"
 """What a book may need to be told beside the purchase and the tier."""
 
 
@@ -27,7 +29,6 @@ class Entry:
 
     __slots__ = (
         "by_tier",
-        "effect",
         "factor",
         "kind",
         "limited",
@@ -36,6 +37,7 @@ class Entry:
         "per",
         "points",
         "rule",
+        "template",
         "test",
         "wallet",
     )
@@ -47,7 +49,7 @@ class Entry:
         self.limited = bool(rule.limits)
         self.own_terms = rule.waiting is not None or rule.expiry is not None
         self.wallet = rule.wallet
-        self.points, self.per = 0, 1
+        self.points, self.per, self.template = 0, 1, ""
         self.factor: Factor = ONE
         self.by_tier: Mapping[str, Factor] = {}
         self.lines = effect.lines if isinstance(effect, Rate | Multiplier) else None
@@ -58,8 +60,8 @@ class Entry:
                 self.kind, self.points = FIXED, points
             case Multiplier(factor=factor, by_tier=by_tier):
                 self.kind, self.factor, self.by_tier = MULTIPLIER, factor, by_tier
-            case Coupon():
-                self.kind, self.wallet = COUPON, ""
+            case Coupon(template=template):
+                self.kind, self.wallet, self.template = COUPON, "", template
 
 
 class Plan:
@@ -163,5 +165,7 @@ def _needs(rules: Iterable[Rule]) -> Iterable[str]:
                     yield BIRTHDAY
                 case Segment():
                     yield SEGMENTS
+                case Registered():
+                    yield REGISTERED
                 case Lines():
                     yield LINES

@@ -8,7 +8,7 @@ from points.evaluation.choosing import best_of_groups, counting
 from points.evaluation.earned import CouponGrant, Earned, Evaluation, Share, Sum, Used, earned_in
 from points.evaluation.matching import Situation
 from points.evaluation.occasion import ACTIVITY, PURCHASE, Birthday, Expiry, Line, Occasion, Person, Terms
-from points.evaluation.rule import Coupon, Limit, Retirement, Room, Rule, Usage
+from points.evaluation.rule import Limit, Retirement, Room, Rule, Usage
 from points.evaluation.sums import rounded, spread
 
 __all__ = [
@@ -87,8 +87,7 @@ def settled(
     grants = []
     for entry in coupons or ():
         rule = entry.rule
-        assert isinstance(rule.effect, Coupon)
-        grants.append(CouponGrant(rule.effect.template, rule.key, rule.version))
+        grants.append(CouponGrant(entry.template, rule.key, rule.version))
         if entry.limited:
             used.append(Used(rule, 0))
     return Settled(Evaluation(tuple(earned), tuple(grants), tuple(used)), sums, beaten)

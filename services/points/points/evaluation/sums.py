@@ -1,6 +1,6 @@
 """Exact sums of points: whole numbers only, rounded once, and split so that the parts add up to the whole."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 FLOOR, HALF_UP, CEIL = "floor", "half_up", "ceil"
 
@@ -46,3 +46,11 @@ def _with_rest(parts: list[int], remainders: list[int], rest: int) -> list[int]:
         for place in sorted(range(len(parts)), key=lambda place: -remainders[place])[:rest]:
             parts[place] += 1
     return parts
+
+
+def total_by(points: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Sums by name; what comes to 0 is left out."""
+    sums: dict[str, int] = {}
+    for name, given in points:
+        sums[name] = sums.get(name, 0) + given
+    return {name: given for name, given in sums.items() if given}

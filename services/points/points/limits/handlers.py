@@ -51,6 +51,21 @@ async def load(
     return usage
 
 
+async def look(
+    tx: Transaction, books: Sequence[Book], occasions: Sequence[tuple[Occasion, UUID]], terms: Terms
+) -> Usage:
+    """The same without locking anything: for those who only ask."""
+    dated = [(one, member_id, one.occurred_at.astimezone(terms.zone).date()) for one, member_id in occasions]
+    rules = [rule for book in books for rule in book.rules]
+    rows = await store.read(tx, list(wanted_rows(rules, dated, terms.first_day_of_week)))
+    return Usage(first_day_of_week=terms.first_day_of_week, rows=rows)
+
+
+async def takings(tx: Transaction, occasions: Iterable[OccasionKey]) -> list[Taking]:
+    """What these occasions took of limits."""
+    return await store.takings(tx, occasions)
+
+
 def take(
     usage: Usage, evaluation: Evaluation, occasion: Occasion, member_id: UUID, terms: Terms, *, returned: int = 0
 ) -> None:

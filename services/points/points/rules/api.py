@@ -1,10 +1,8 @@
 """Drafting, checking, publishing and retiring earning rules; reading them and their history."""
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, Path, Query, Response
-from pydantic import Field
 
 from common.http import (
     CurrentCaller,
@@ -12,8 +10,6 @@ from common.http import (
     Page,
     Paging,
     ProblemError,
-    RequestBody,
-    ResponseBody,
     Router,
     Tx,
     allow,
@@ -24,8 +20,24 @@ from common.http import (
     paged,
     problem,
 )
-from common.http.fields import Instant, ShortText, Text
+from common.http.fields import ShortText
 from points.rules import handlers
+from points.rules.bodies import (
+    ChangeResponse,
+    Checking,
+    CheckResponse,
+    DraftResponse,
+    PublishedResponse,
+    Publishing,
+    Retiring,
+    SummaryResponse,
+    VersionResponse,
+    change_response,
+    checked_response,
+    findings_response,
+    summary_response,
+    version_fields,
+)
 from points.rules.definition import Definition, RuleKey, WalletKey, schema
 from points.rules.domain import DraftUnknownError, Finding
 
@@ -36,114 +48,6 @@ ByNumber = paged(int)
 
 Rule = Annotated[RuleKey, Path(description="The rule's key.")]
 RULE_INVALID = problem(422, "rule_invalid", "The rule cannot be published")
-
-
-class FindingResponse(ResponseBody):
-    """Something about one field of a definition."""
-
-    field: str
-    reason: str
-
-
-class CheckResponse(ResponseBody):
-    """Errors keep a rule from being published, warnings do not."""
-
-    errors: list[FindingResponse]
-    warnings: list[FindingResponse]
-
-
-class DraftResponse(ResponseBody):
-    rule: str
-    revision: int
-    definition: Definition
-    created_at: datetime
-    created_by: str
-    updated_at: datetime
-    updated_by: str
-    check: CheckResponse
-
-
-class VersionResponse(ResponseBody):
-    """A published version: it never changes."""
-
-    rule: str
-    version: int
-    definition: Definition
-    effective_from: datetime
-    published_at: datetime
-    published_by: str
-
-
-class PublishedResponse(VersionResponse):
-    warnings: list[FindingResponse]
-
-
-class SummaryResponse(ResponseBody):
-    """A rule as it is now. `definition` is the newest published version's, before the first one the draft's."""
-
-    rule: str
-    state: Literal["draft", "published", "retired"]
-    version: int | None = Field(description="The newest published one.")
-    effective_from: datetime | None
-    published_at: datetime | None
-    retired_from: datetime | None
-    draft_revision: int | None = Field(description="Of the draft of the next version, if there is one.")
-    definition: Definition
-
-
-class ChangeResponse(ResponseBody):
-    number: int
-    action: Literal["published", "retired"]
-    version: int
-    effective_at: datetime
-    reason: str
-    recorded_at: datetime
-    recorded_by: str
-
-
-class Checking(RequestBody):
-    rule: RuleKey
-    definition: Definition
-
-
-class Publishing(RequestBody):
-    effective_from: Instant | None = Field(
-        default=None,
-        description="What occurs from then on earns by it, if it is recorded from now on. Default: now.",
-    )
-
-
-class Retiring(RequestBody):
-    retired_from: Instant | None = Field(default=None, description="What occurs from then on. Default: now.")
-    reason: Text = ""
-
-
-def _findings(found: Any) -> list[FindingResponse]:
-    return [FindingResponse(field=one.field, reason=one.reason) for one in found]
-
-
-def _version(row: Any) -> dict[str, Any]:
-    return {
-        "rule": row.rule,
-        "version": row.version,
-        "definition": Definition.model_validate_json(row.definition),
-        "effective_from": row.effective_from,
-        "published_at": row.published_at,
-        "published_by": row.published_by,
-    }
-
-
-def _summary(row: Any) -> SummaryResponse:
-    return SummaryResponse(
-        rule=row.rule,
-        state=row.state,
-        version=row.version or None,
-        effective_from=row.effective_from,
-        published_at=row.published_at,
-        retired_from=row.retired_from,
-        draft_revision=row.draft_revision,
-        definition=Definition.model_validate_json(row.definition),
-    )
 
 
 async def _draft(tx: Tx, row: Any, response: Response) -> DraftResponse:
@@ -157,12 +61,8 @@ async def _draft(tx: Tx, row: Any, response: Response) -> DraftResponse:
         created_by=row.created_by,
         updated_at=row.updated_at,
         updated_by=row.updated_by,
-        check=_checked(await handlers.check(tx, row.rule, definition)),
+        check=checked_response(await handlers.check(tx, row.rule, definition)),
     )
-
-
-def _checked(found: handlers.Checked) -> CheckResponse:
-    return CheckResponse(errors=_findings(found.errors), warnings=_findings(found.warnings))
 
 
 @router.get(
@@ -192,7 +92,7 @@ async def rules(
         occasion=occasion,
         words=words or None,
     )
-    return page(rows, paging, key=lambda row: (row.rule,), item=_summary)
+    return page(rows, paging, key=lambda row: (row.rule,), item=summary_response)
 
 
 @router.get(
@@ -209,14 +109,14 @@ async def definition_schema() -> dict[str, Any]:
     summary="What is wrong with a definition, and what may be; nothing is kept",
 )
 async def validate(body: Annotated[Checking, Body()], tx: Tx) -> CheckResponse:
-    return _checked(await handlers.check(tx, body.rule, body.definition))
+    return checked_response(await handlers.check(tx, body.rule, body.definition))
 
 
 @router.get(
     "/v1/earning-rules/{rule}", dependencies=[allow("rules:read")], responses=may_answer(404, 422), summary="One rule"
 )
 async def rule(rule: Rule, tx: Tx) -> SummaryResponse:
-    return _summary(await handlers.summary(tx, rule))
+    return summary_response(await handlers.summary(tx, rule))
 
 
 @router.get(
@@ -228,7 +128,7 @@ async def rule(rule: Rule, tx: Tx) -> SummaryResponse:
 async def versions(rule: Rule, tx: Tx, paging: Annotated[Paging[tuple[int]], ByNumber]) -> Page[VersionResponse]:
     """For an occasion the version with the greatest `effective_from` not after it counts; of several the newest."""
     rows = await handlers.versions(tx, rule, before=_number(paging), limit=paging.fetch)
-    return page(rows, paging, key=lambda row: (row.version,), item=lambda row: VersionResponse(**_version(row)))
+    return page(rows, paging, key=lambda row: (row.version,), item=lambda row: VersionResponse(**version_fields(row)))
 
 
 @router.get(
@@ -238,7 +138,7 @@ async def versions(rule: Rule, tx: Tx, paging: Annotated[Paging[tuple[int]], ByN
     summary="One published version",
 )
 async def version(rule: Rule, version: Annotated[int, Path(ge=1, lt=handlers.MAX_VERSION)], tx: Tx) -> VersionResponse:
-    return VersionResponse(**_version(await handlers.version(tx, rule, version)))
+    return VersionResponse(**version_fields(await handlers.version(tx, rule, version)))
 
 
 @router.get(
@@ -249,23 +149,11 @@ async def version(rule: Rule, version: Annotated[int, Path(ge=1, lt=handlers.MAX
 )
 async def history(rule: Rule, tx: Tx, paging: Annotated[Paging[tuple[int]], ByNumber]) -> Page[ChangeResponse]:
     rows = await handlers.changes(tx, rule, before=_number(paging), limit=paging.fetch)
-    return page(rows, paging, key=lambda row: (row.number,), item=_change)
+    return page(rows, paging, key=lambda row: (row.number,), item=change_response)
 
 
 def _number(paging: Paging[tuple[int]]) -> int | None:
     return max(0, min(paging.after[0], handlers.MAX_VERSION)) if paging.after else None
-
-
-def _change(row: Any) -> ChangeResponse:
-    return ChangeResponse(
-        number=row.number,
-        action=row.action,
-        version=row.version,
-        effective_at=row.effective_at,
-        reason=row.reason,
-        recorded_at=row.recorded_at,
-        recorded_by=row.recorded_by,
-    )
 
 
 @router.get(
@@ -329,7 +217,7 @@ async def publish(
         row, checked = await handlers.publish(tx, caller, rule, found, body.effective_from)
     except handlers.RuleInvalidError as error:
         raise ProblemError(RULE_INVALID, str(error), errors=_named(error.findings)) from error
-    return PublishedResponse(**_version(row), warnings=_findings(checked.warnings))
+    return PublishedResponse(**version_fields(row), warnings=findings_response(checked.warnings))
 
 
 def _named(findings: Any) -> list[dict[str, str]]:
@@ -346,4 +234,4 @@ def _named(findings: Any) -> list[dict[str, str]]:
 async def retire(rule: Rule, body: Annotated[Retiring, Body()], tx: Tx, caller: CurrentCaller) -> SummaryResponse:
     """What was credited stays; late purchases that occurred before still earn by it."""
     await handlers.retire(tx, caller, rule, body.retired_from, body.reason)
-    return _summary(await handlers.summary(tx, rule))
+    return summary_response(await handlers.summary(tx, rule))

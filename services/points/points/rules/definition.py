@@ -3,21 +3,36 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictBool, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
 
 from common.http import RequestBody
 from common.http.fields import Instant, Key, PositivePoints, ShortText, Text
 from points.evaluation import rule as pure
 from points.evaluation.conditions import parts
 from points.evaluation.occasion import Expiry
-from points.rules.conditions import Condition, Days, LineFilter
+from points.rules.calendar_conditions import Days
+from points.rules.conditions import Condition, LineFilter
 
 MAX_POINTS = 1_000_000
 MAX_MINOR_UNITS = 1_000_000_000
 MAX_CONDITIONS = 200
 MAX_DEPTH = 10
 
-RuleKey = Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,63}$", max_length=64, examples=["double_tea"])]
+_RESERVED = frozenset({"schema", "validate", "simulate"})
+"""They are addresses beside those of rules."""
+
+
+def _not_reserved(key: str) -> str:
+    if key in _RESERVED:
+        raise ValueError("is a reserved word")
+    return key
+
+
+RuleKey = Annotated[
+    str,
+    Field(pattern="^[a-z][a-z0-9_]{0,63}$", max_length=64, examples=["double_tea"]),
+    AfterValidator(_not_reserved),
+]
 WalletKey = Annotated[str, Field(pattern="^[a-z][a-z_]{0,30}$", max_length=31)]
 FactorText = Annotated[
     str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?$", max_length=8, description="A decimal number as text: 1.5")
