@@ -119,6 +119,7 @@ def _release_due(wallet: Wallet, waiting: Sequence[domain.Lot], now: datetime) -
     admit(wallet, due)
     domain.release_due(wallet, due, now)
     wallet.earliest_release = min(later, default=None)
+    wallet.outdated = True
 
 
 async def load_lots(tx: Transaction, wallets: Sequence[Wallet]) -> None:
@@ -207,16 +208,20 @@ async def release(
 
 
 async def release_due(tx: Transaction) -> None:
-    """Timed job: write down the releases whose time has come, of members at whom nobody is at work."""
-    members = await store.lock_due(tx, now=tx.now, limit=RELEASE_LIMIT)
-    if members:
-        wallets = await lock(tx, members)
-        await save(tx, wallets)
+    """Timed job: write down the releases whose time has come, in wallets at which nobody is at work."""
+    due = await store.lock_due(tx, now=tx.now, limit=RELEASE_LIMIT)
+    if due:
+        await _up_to_now(tx, due)
+        await _save(tx, due)
 
 
 async def save(tx: Transaction, wallets: Wallets) -> None:
     """Write what has moved, and tell what was released. The wallets can be moved and saved again."""
-    moved = [wallet for wallet in wallets.all() if wallet.transfers]
+    await _save(tx, wallets.all())
+
+
+async def _save(tx: Transaction, wallets: Sequence[Wallet]) -> None:
+    moved = [wallet for wallet in wallets if wallet.transfers or wallet.outdated]
     if moved:
         await store.save(tx, moved)
         for wallet in moved:
@@ -241,7 +246,7 @@ def _released(wallet: Wallet, one: Released) -> PointsReleased:
 
 
 def _written(wallet: Wallet) -> None:
-    wallet.is_new = False
+    wallet.is_new = wallet.outdated = False
     wallet.transfers.clear()
     wallet.opened.clear()
     wallet.changed.clear()

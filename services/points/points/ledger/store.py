@@ -19,9 +19,9 @@ _OPEN = """
     FROM unnest(CAST(:member_ids AS uuid[])) AS new(member_id) ORDER BY member_id
     ON CONFLICT DO NOTHING
 """
-_LOCK = """
-    SELECT member_id, wallet, sequence, head, balance, debt, pending, held, earliest_expiry, earliest_release
-    FROM wallets WHERE member_id = ANY(CAST(:member_ids AS uuid[]))
+_WALLET = "member_id, wallet, sequence, head, balance, debt, pending, held, earliest_expiry, earliest_release"
+_LOCK = f"""
+    SELECT {_WALLET} FROM wallets WHERE member_id = ANY(CAST(:member_ids AS uuid[]))
     ORDER BY member_id, wallet FOR UPDATE
 """
 _LOCKED_BEFORE = """
@@ -29,8 +29,8 @@ _LOCKED_BEFORE = """
 """
 _WAIT_BRIEFLY = "SET LOCAL lock_timeout = '150ms'"
 _WAIT_AS_USUAL = "SET LOCAL lock_timeout TO DEFAULT"
-_DUE = """
-    SELECT member_id, wallet FROM wallets WHERE earliest_release <= :now
+_DUE = f"""
+    SELECT {_WALLET} FROM wallets WHERE earliest_release <= :now
     ORDER BY earliest_release LIMIT :limit FOR UPDATE SKIP LOCKED
 """
 _ADD_TRANSFERS = """
@@ -98,17 +98,19 @@ async def lock(tx: Transaction, member_ids: Iterable[UUID]) -> list[Wallet]:
     return [Wallet(*row) for row in rows]
 
 
-async def lock_due(tx: Transaction, *, now: datetime, limit: int) -> list[UUID]:
-    """Lock wallets in which lots wait whose time has come, leaving out those at work; their members."""
+async def lock_due(tx: Transaction, *, now: datetime, limit: int) -> list[Wallet]:
+    """Lock wallets in which lots wait whose time has come, leaving out those at work: it never waits."""
     rows: Sequence[Any] = await tx.fetch_all(_DUE, {"now": now, "limit": limit})
-    return list({row.member_id for row in rows})
+    return [Wallet(*row) for row in rows]
 
 
 async def save(tx: Transaction, moved: Sequence[Wallet]) -> None:
     """Write down all that moved in these wallets, which the caller holds locked."""
     await _save_wallets(tx, _SET_WALLETS, [wallet for wallet in moved if not wallet.is_new])
     await _save_wallets(tx, _ADD_WALLETS, [wallet for wallet in moved if wallet.is_new])
-    await tx.execute(_ADD_TRANSFERS, {"rows": [transfer for wallet in moved for transfer in wallet.transfers]})
+    transfers = [transfer for wallet in moved for transfer in wallet.transfers]
+    if transfers:
+        await tx.execute(_ADD_TRANSFERS, {"rows": transfers})
     opened = [
         (
             wallet.member_id,

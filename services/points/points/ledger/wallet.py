@@ -84,6 +84,7 @@ class Wallet:
 
     `lots` are those loaded so far, None for none: all up to `horizon` in spending order, or all when that is None,
     and some further ones. `expired` is what of `balance` is past its time; it is known when the wallet was locked.
+    `outdated`: what is written of its earliest release no longer holds.
     """
 
     member_id: UUID
@@ -100,6 +101,7 @@ class Wallet:
     lots: list[Lot] | None = None
     horizon: SpendingOrder | None = None
     is_new: bool = False
+    outdated: bool = False
     transfers: list[Transfer] = field(default_factory=list)
     opened: list[Lot] = field(default_factory=list)
     changed: dict[int, Lot] = field(default_factory=dict)
