@@ -361,9 +361,9 @@ async def test_order_that_is_not_paid_in_time_gives_everything_back(points_datab
     assert placed.pay_until is not None
     await _at(points_database, placed.pay_until - timedelta(microseconds=1), fulfilment.cancel_overdue)
     assert await balance(points_database, someone) == 40
-    with pytest.raises(PaymentTooLateError):
-        async with points_database.transaction() as tx:
-            tx.now = placed.pay_until
+    async with points_database.transaction() as tx:
+        tx.now = placed.pay_until
+        with pytest.raises(PaymentTooLateError):
             await fulfilment.pay(tx, TILL, placed.order_id, "wx-1")
     for _ in range(2):
         await _at(points_database, placed.pay_until, fulfilment.cancel_overdue)

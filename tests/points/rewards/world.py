@@ -45,12 +45,8 @@ async def member(database: Database, *lots: tuple[int, datetime | None]) -> UUID
         wallets = await ledger.lock(tx, [member_id])
         earned = tx.now - timedelta(days=30)
         for number, (points, expires_at) in enumerate(lots):
-            credit(
-                wallets.of(member_id, "points"),
-                points,
-                Cause("earned", "", "", str(number), earned, tx.now),
-                expires_at,
-            )
+            cause = Cause("earned", "", "", str(number), earned, tx.now)
+            credit(wallets.of(member_id, "points"), points, cause, expires_at)
         await ledger.save(tx, wallets)
     return member_id
 

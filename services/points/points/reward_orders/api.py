@@ -25,7 +25,7 @@ from common.security.audit import audit
 from common.security.callers import Caller
 from common.security.permissions import PermissionMissingError
 from common.storage import Transaction
-from points.redemption.api import grant_in
+from points.redemption.grants import grant_in
 from points.reward_orders import export, handlers
 from points.reward_orders.domain import Order
 from points.reward_orders.models import (

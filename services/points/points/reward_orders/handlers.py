@@ -20,6 +20,7 @@ from points.errors import MemberUnknownError
 from points.facts import handlers as facts
 from points.ledger import handlers as ledger
 from points.ledger.domain import Cause, Wallet
+from points.redemption import handlers as redemption
 from points.reward_offers import handlers as offers
 from points.reward_offers.handlers import WALLET
 from points.reward_orders import domain, issuing, store
@@ -27,6 +28,7 @@ from points.reward_orders.domain import Order, Wanted
 from points.reward_orders.refusals import OrderUnknownError, RequestIdReusedError
 from points.rewards import domain as catalogue
 from points.rewards import handlers as rewards
+from points.rewards.domain import Customer, Price, Reward, Terms
 
 REDEEMED, REWARD = "redeemed", "reward"
 ADDRESS = "reward address"
@@ -50,21 +52,13 @@ async def order(tx: Transaction, caller: Caller, wanted: Wanted, grant: Grant | 
     owner = known.owner(wanted.member_id)
     if not wallets.knows(owner):
         raise MemberUnknownError(wanted.member_id)
-    wanted = replace(wanted, member_id=owner)
+    asked, wanted = wanted.member_id, replace(wanted, member_id=owner)
     if before := await store.of_request(tx, caller.subject, wanted.request_id):
         return Placed(order=await _same(tx, before, wanted), is_new=False)
     settings = await programme(tx)
-    reward, terms = await rewards.of_key(tx, wanted.reward), rewards.terms_of(settings)
     wallet = wallets.of(owner, WALLET)
     customer = offers.customer_of(known, owner, settings, tx, spendable=wallet.spendable, debt=wallet.debt)
-    used = (await offers.used(tx, owner, [reward], terms)).get(reward.reward, {})
-    for objection in catalogue.objections(
-        reward, customer, quantity=wanted.quantity, option=wanted.option, used=used, now=tx.now, terms=terms
-    ):
-        raise objection
-    domain.check_address(reward, wanted.address is not None)
-    options = catalogue.prices_for(reward, customer)
-    price = options[wanted.option] if wanted.option else next(iter(options.values()))
+    reward, price = await _chosen(tx, wanted, customer, rewards.terms_of(settings))
     placed = domain.placed(
         wanted,
         reward,
@@ -73,6 +67,9 @@ async def order(tx: Transaction, caller: Caller, wanted: Wanted, grant: Grant | 
         currency=settings.currency,
         actor=caller.subject,
         now=tx.now,
+    )
+    await redemption.use_grant(
+        tx, grant, placed.points, members=[owner, asked], member_id=owner, used_for=placed.order_id
     )
     placed = await _paid_in_points(tx, wallet, placed)
     if wanted.address is not None:
@@ -89,6 +86,19 @@ async def order(tx: Transaction, caller: Caller, wanted: Wanted, grant: Grant | 
     await ledger.save(tx, wallets)
     _tell(tx, placed, wallet)
     return Placed(order=placed, is_new=True)
+
+
+async def _chosen(tx: Transaction, wanted: Wanted, customer: Customer, terms: Terms) -> tuple[Reward, Price]:
+    """The reward and its price for this member. Raises the first thing that speaks against it."""
+    reward = await rewards.of_key(tx, wanted.reward)
+    used = (await offers.used(tx, customer.member_id, [reward], terms)).get(reward.reward, {})
+    for objection in catalogue.objections(
+        reward, customer, quantity=wanted.quantity, option=wanted.option, used=used, now=tx.now, terms=terms
+    ):
+        raise objection
+    domain.check_address(reward, wanted.address is not None)
+    options = catalogue.prices_for(reward, customer)
+    return reward, options[wanted.option] if wanted.option else next(iter(options.values()))
 
 
 async def _paid_in_points(tx: Transaction, wallet: Wallet, placed: Order) -> Order:
