@@ -19,7 +19,7 @@ BATCH = 500
 
 _WRITTEN = {
     "members": ("SELECT count(*) FROM purchases WHERE order_id LIKE '{run}-%'",),
-    "points": ("SELECT count(*) FROM accruals WHERE order_id LIKE '{run}-%'",),
+    "points": ("SELECT count(*) FROM purchases WHERE order_id LIKE '{run}-%'",),
     "notify": ("SELECT count(*) FROM notices WHERE about LIKE '{run}-%' AND template = 'points_earned'",),
     "analytics": (
         "SELECT count(*) FROM purchases WHERE order_id LIKE '{run}-%'",

@@ -1,5 +1,6 @@
 """Whether accrual slows down as the ledger grows: the rate with a million transfers against the rate with none."""
 
+import json
 from statistics import median
 
 import asyncpg
@@ -20,16 +21,32 @@ _EARLIER = f"""
         timestamptz '2020-01-01' + number * interval '1 day' AS at
     FROM wallets, generate_series(1, {EACH}) AS number WHERE wallet = 'points'
 """
+_SHARES = json.dumps(
+    [
+        {
+            "rule": "purchase_rate",
+            "version": 1,
+            "points": POINTS,
+            "basis": POINTS * 100,
+            "numerator": POINTS * 100,
+            "denominator": 100,
+        }
+    ]
+)
 _FILL = (
     f"""
     INSERT INTO inbox (source, event_id, type, body_hash, received_at)
     SELECT '//bench/old', order_id, 'purchase.completed.v1', hash, at FROM ({_EARLIER}) AS old
     """,
     f"""
-    INSERT INTO accruals (source, order_id, member_id, wallet, currency, basis, rule, rule_version, rate_points,
-        rate_per, tier, multiplier, rounding, earned, returned, taken_back, occurred_at, recorded_at, body_hash)
-    SELECT '//bench/old', order_id, member_id, 'points', 'CNY', {POINTS * 100}, 'purchase_rate', 1, 1, 100,
-        'base', '1', 'floor', {POINTS}, 0, 0, at, at, hash FROM ({_EARLIER}) AS old
+    INSERT INTO purchases (source, order_id, member_id, currency, amount, basis, channel, shop, tier, is_first,
+        rounding, returned, occurred_at, recorded_at, body_hash)
+    SELECT '//bench/old', order_id, member_id, 'CNY', {POINTS * 100}, {POINTS * 100}, '', '', 'base', false,
+        'floor', 0, at, at, hash FROM ({_EARLIER}) AS old
+    """,
+    f"""
+    INSERT INTO accruals (kind, source, occasion_id, wallet, part, earned, taken_back, waits, shares)
+    SELECT 'purchase', '//bench/old', order_id, 'points', 1, {POINTS}, 0, '', '{_SHARES}' FROM ({_EARLIER}) AS old
     """,
     f"""
     INSERT INTO transfers (member_id, wallet, sequence, from_account, to_account, points, balance, debt, pending,

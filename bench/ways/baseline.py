@@ -41,7 +41,9 @@ def entity(table: str) -> type[Any]:
     return mapped
 
 
-Inbox, Lot, AccrualRow, Outbox = (entity(name) for name in ("inbox", "lots", "accruals", "outbox"))
+Inbox, Lot, PurchaseRow, AccrualRow, Outbox = (
+    entity(name) for name in ("inbox", "lots", "purchases", "accruals", "outbox")
+)
 
 
 class Base(DeclarativeBase):
@@ -113,11 +115,11 @@ async def purchase_completed(message: Envelope) -> None:
             return
         # Entries are counted from a thousand million, clear of the lots that other ways open.
         member = await session.get_one(Account, message.data.member_id, with_for_update=True)
-        wallet, accrual, event = decide(
+        wallet, purchase, accrual, event = decide(
             message.data, message.source, body_hash, Known(member.entries, GENESIS, member.balance, 0)
         )
         programme = await session.get_one(Account, PROGRAMME, with_for_update=True)
-        for account, points in ((member, accrual.earned), (programme, -accrual.earned)):
+        for account, points in ((member, accrual["earned"]), (programme, -accrual["earned"])):
             account.balance += points
             account.entries += 1
             session.add(
@@ -128,7 +130,8 @@ async def purchase_completed(message: Envelope) -> None:
                     occurred_at=message.data.occurred_at,
                 )
             )
-        session.add(new(AccrualRow, **accrual._asdict()))
+        session.add(new(PurchaseRow, **purchase))
+        session.add(new(AccrualRow, **accrual | {"shares": json.loads(accrual["shares"])}))
         session.add(new(Lot, **lot_row(wallet)))
         session.add(new(Outbox, **outbox_row(event, new_id(), child_of(message.traceparent))))
         await session.commit()

@@ -3,6 +3,7 @@
 Deciding is done by the service's own domain in every way, so that only the way of messaging and storing differs.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,9 +11,9 @@ from typing import Any
 from uuid import UUID
 
 from common.events.cloudevent import CONTENT_TYPE, structured
-from common.events.points import PointsEarned
+from common.events.points import PointsEarned, RuleShare
 from common.events.purchases import PurchaseCompleted
-from points.accruals.domain import Accrual
+from points.accruals.domain import Accrual, Purchase
 from points.ledger.domain import Cause, Wallet, credit
 
 
@@ -28,16 +29,21 @@ class Known:
 
 def decide(
     data: PurchaseCompleted, source: str, body_hash: bytes, known: Known
-) -> tuple[Wallet, Accrual, PointsEarned]:
+) -> tuple[Wallet, dict[str, Any], dict[str, Any], PointsEarned]:
     """One point per 1.00, as the seeded rule says."""
     now = datetime.now(UTC)
     points = (data.amount - data.discount) // 100
     wallet = Wallet(data.member_id, "points", known.sequence, known.head, known.balance, known.debt)
     sequence = credit(wallet, points, Cause("earned", source, data.order_id, "", data.occurred_at, now), None)
-    accrual = Accrual(
-        source, data.order_id, data.member_id, "points", data.currency, data.amount - data.discount,
-        "purchase_rate", 1, 1, 100, "base", "1", "floor", points, 0, 0, data.occurred_at, now, None, body_hash,
+    basis = data.amount - data.discount
+    purchase = Purchase(
+        source, data.order_id, data.member_id, data.currency, data.amount, basis, data.channel, data.shop, None,
+        "base", False, "floor", 0, None, data.occurred_at, now, body_hash,
     )  # fmt: skip
+    share = {
+        "rule": "purchase_rate", "version": 1, "points": points, "basis": basis, "numerator": basis, "denominator": 100
+    }  # fmt: skip
+    accrual = Accrual("purchase", source, data.order_id, "points", 1, points, 0, None, None, "", [share], None)
     event = PointsEarned(
         member_id=data.member_id,
         sequence=sequence,
@@ -46,12 +52,13 @@ def decide(
         occurred_at=data.occurred_at,
         order_source=source,
         order_id=data.order_id,
-        basis=accrual.basis,
+        basis=basis,
         currency=data.currency,
         rule="purchase_rate",
         rule_version=1,
+        rules=(RuleShare(rule="purchase_rate", version=1, points=points),),
     )
-    return wallet, accrual, event
+    return wallet, purchase._asdict(), {**accrual._asdict(), "shares": json.dumps([share])}, event
 
 
 def lot_row(wallet: Wallet) -> dict[str, Any]:

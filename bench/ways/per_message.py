@@ -39,10 +39,11 @@ async def handle(message: AbstractIncomingMessage, pool: asyncpg.Pool, there: as
     async with pool.acquire() as connection, connection.transaction():
         if await connection.execute(INBOX, source, envelope["id"], envelope["type"], body_hash) != "INSERT 0 0":
             row = await connection.fetchrow(LOCK, data.member_id)
-            wallet, accrual, event = decide(data, source, body_hash, Known(*row))
+            wallet, purchase, accrual, event = decide(data, source, body_hash, Known(*row))
             (transfer,) = wallet.transfers
             lot, out = lot_row(wallet), outbox_row(event, new_id(), child_of(envelope["traceparent"]))
-            await connection.execute(insert("accruals", list(accrual._fields)), *accrual)
+            await connection.execute(insert("purchases", list(purchase)), *purchase.values())
+            await connection.execute(insert("accruals", list(accrual)), *accrual.values())
             await connection.execute(insert("transfers", list(transfer._fields)), *transfer)
             await connection.execute(insert("lots", list(lot)), *lot.values())
             await connection.execute(WALLET, data.member_id, wallet.sequence, wallet.head, wallet.balance, wallet.debt)

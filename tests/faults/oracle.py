@@ -45,7 +45,7 @@ class Expected:
 async def holds(world: World, expected: Expected, *, within_seconds: float = 90) -> None:
     """Wait until all has taken effect and nothing is under way, then judge; AssertionError names what is wrong."""
     await world.until_value(
-        "points", "SELECT count(*) FROM accruals", len(expected.bought), within_seconds=within_seconds
+        "points", "SELECT count(*) FROM purchases", len(expected.bought), within_seconds=within_seconds
     )
     if expected.returned:
         sql = "SELECT count(*) FROM returns WHERE state = 'applied'"
@@ -89,7 +89,7 @@ async def complaints(world: World, expected: Expected) -> list[str]:
 
 async def _ledger(world: World, expected: Expected) -> list[str]:
     wrong: list[str] = []
-    earned = {row.order_id: row for row in await world.rows("points", "SELECT * FROM accruals")}
+    earned = {row.order_id: row for row in await world.rows("points", _EARNED)}
     back = expected.taken_back()
     for order, points in expected.earned().items():
         row = earned.pop(order, None)
@@ -116,6 +116,12 @@ async def _ledger(world: World, expected: Expected) -> list[str]:
     return wrong
 
 
+_EARNED = """
+    SELECT order_id, COALESCE(sum(earned), 0) AS earned, COALESCE(sum(taken_back), 0) AS taken_back
+    FROM purchases LEFT JOIN accruals
+        ON kind = 'purchase' AND accruals.source = purchases.source AND occasion_id = order_id
+    GROUP BY purchases.source, order_id
+"""
 _NET = "SELECT member_id, balance - debt AS net FROM wallets"
 _CHAIN = """
     SELECT count(*) FROM (

@@ -15,7 +15,7 @@ from tests.faults.versions import PurchaseCompletedV2
 from tests.faults.world import World, members, message, named, purchases, refund, until
 
 SLOWLY = {"fault": "take_time:0.02", "BATCH_SIZE": "50"}
-ACCRUALS = "SELECT count(*) FROM accruals"
+ACCRUALS = "SELECT count(*) FROM purchases"
 
 
 @pytest.mark.slow

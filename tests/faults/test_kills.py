@@ -33,7 +33,7 @@ async def test_killed_between_confirmation_and_commit_the_others_hear_the_same_e
     expected = await prepared(world, 800)
     assert await world.start("points", fault="kill_after_confirm:1").ended() == KILLED
     await world.started("points")
-    await world.until_value("points", "SELECT count(*) FROM accruals", 800)
+    await world.until_value("points", "SELECT count(*) FROM purchases", 800)
     await world.until_value("points", "SELECT count(*) FROM outbox", 0)
     heard = await ids_in(world, "analytics.main", "points.earned.v1")
     assert len(heard) > 800
@@ -46,7 +46,7 @@ async def test_killed_under_load_again_and_again(world: World) -> None:
     expected = await prepared(world, 8000, of=200)
     for _ in range(5):
         worker = world.start("points", fault="take_time:0.03", BATCH_SIZE="50")
-        before = await world.value("points", "SELECT count(*) FROM accruals")
+        before = await world.value("points", "SELECT count(*) FROM purchases")
         await until(partial(_committed_more, world, before + 100), within_seconds=60)
         worker.kill()
     await world.started("points")
@@ -77,4 +77,4 @@ async def _killed(world: World, worker: Running) -> bool:
 
 
 async def _committed_more(world: World, before: int) -> bool:
-    return bool(await world.value("points", "SELECT count(*) FROM accruals") > before)
+    return bool(await world.value("points", "SELECT count(*) FROM purchases") > before)

@@ -23,7 +23,7 @@ from tests.faults.world import NOON, Running, World, members, message, named, ne
 from tests.servers import Servers
 
 OPERATOR = Caller(subject="operator", kind="staff", roles=frozenset({"operator"}), permissions=frozenset())
-ACCRUALS = "SELECT count(*) FROM accruals"
+ACCRUALS = "SELECT count(*) FROM purchases"
 LETTERS = "SELECT count(*) FROM dead_letters"
 WAITING = "SELECT count(*) FROM returns WHERE state = 'waiting'"
 

@@ -16,7 +16,7 @@ from tests.faults.oracle import Expected, holds, ids_in, nothing_under_way
 from tests.faults.proxy import proxied
 from tests.faults.world import DELAYS, Running, World, members, named, purchases, until
 
-ACCRUALS = "SELECT count(*) FROM accruals"
+ACCRUALS = "SELECT count(*) FROM purchases"
 OUTBOX = "SELECT count(*) FROM outbox"
 SLOWLY = {"fault": "take_time:0.05", "BATCH_SIZE": "50"}
 """A load that lasts: some hundreds of purchases a second, so that what breaks breaks in the middle."""

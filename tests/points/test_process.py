@@ -96,7 +96,7 @@ async def test_worker_takes_purchases_from_the_broker_and_api_tells_of_them(
             assert (await client.get(f"http://127.0.0.1:{api_port}/health/ready")).status_code == 200
             refused = await client.get(f"http://127.0.0.1:{api_port}/v1/members/{someone}/balance")
             assert refused.status_code == 401
-        assert await value(points_database, "SELECT source FROM accruals LIMIT 1") == SHOP
+        assert await value(points_database, "SELECT source FROM purchases LIMIT 1") == SHOP
         assert (worker.returncode, api.returncode) == (None, None)
         worker.terminate()
         api.terminate()

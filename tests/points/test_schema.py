@@ -19,7 +19,13 @@ async def test_migrating_again_changes_nothing(points_database: Database) -> Non
 
 @pytest.mark.parametrize(
     ("kind", "table"),
-    [("transfer_row", "transfers"), ("lot_row", "lots"), ("wallet_row", "wallets"), ("accrual_row", "accruals"), ("purchase_row", "purchases")],
+    [
+        ("transfer_row", "transfers"),
+        ("lot_row", "lots"),
+        ("wallet_row", "wallets"),
+        ("purchase_row", "purchases"),
+        ("accrual_row", "accruals"),
+    ],
 )
 async def test_row_types_have_the_columns_of_their_tables(points_database: Database, kind: str, table: str) -> None:
     columns = """

@@ -105,7 +105,7 @@ EFFECTS = {
         "resolutions": "SELECT count(*) FROM resolutions",
     },
     "points": {
-        "accruals": "SELECT count(*) FROM accruals",
+        "accruals": "SELECT count(*) FROM purchases",
         "transfers": "SELECT count(*) FROM transfers",
         "balances": "SELECT sum(balance) FROM wallets",
     },

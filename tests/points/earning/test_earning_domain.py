@@ -43,9 +43,7 @@ def test_credits_of_one_wallet_are_numbered() -> None:
     earned = [Earned(name, 5, (share,), None, None, None, "") for name in ("points", "growth", "points")]
     found = accruals_of("purchase", "//shop", "a", earned)
     assert [(one.wallet, one.part) for one in found] == [("points", 1), ("growth", 1), ("points", 2)]
-    assert found[0].shares == [
-        {"rule": "r", "version": 1, "points": 5, "basis": 500, "numerator": 5, "denominator": 1}
-    ]
+    assert found[0].shares == [{"rule": "r", "version": 1, "points": 5, "basis": 500, "numerator": 5, "denominator": 1}]
 
 
 def test_the_share_that_gave_most_names_the_credit() -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from common.events.points import PointsEarned
 from common.storage import Database
+from points.accruals import handlers as accruals
 from tests.points.world import (
     NOON,
     PAYLOADS,
@@ -26,6 +27,14 @@ from tests.points.world import (
     value,
     words,
 )
+
+_EARNED = """
+    SELECT order_id, CAST(shares -> 0 ->> 'version' AS integer) AS version, earned
+    FROM purchases JOIN accruals ON occasion_id = order_id ORDER BY occurred_at
+"""
+_BY_TIER = """
+    SELECT order_id, tier, earned FROM purchases JOIN accruals ON occasion_id = order_id ORDER BY occurred_at
+"""
 
 
 async def earned_events(database: Database) -> list[PointsEarned]:
@@ -52,10 +61,15 @@ async def test_accrual_keeps_every_factor(points_database: Database) -> None:
     await rate(points_database, 3, 200, multipliers={"gold": "1.5"})
     someone = await member(points_database)
     await happen(points_database, tiers(someone, 1, ("gold", day(-5))), purchase(someone, "a", 33_00))
-    (row,) = await rows(points_database, "SELECT * FROM accruals")
+    (row,) = await rows(points_database, "SELECT * FROM purchases")
     assert (row.source, row.order_id, row.member_id, row.currency) == (SHOP, "a", someone, "CNY")
-    assert (row.rule, row.rule_version, row.rate_points, row.rate_per) == ("purchase_rate", 2, 3, 200)
-    assert (row.basis, row.tier, row.multiplier, row.rounding, row.earned) == (33_00, "gold", "1.5", "floor", 74)
+    assert (row.amount, row.basis, row.tier, row.rounding) == (33_00, 33_00, "gold", "floor")
+    async with points_database.transaction() as tx:
+        ((credit,),) = (await accruals.by_keys(tx, [(SHOP, "a")])).values()
+    assert (credit.wallet, credit.earned, credit.taken_back) == ("points", 74, 0)
+    assert sum(share["points"] for share in credit.shares) == 74
+    assert {share["rule"] for share in credit.shares} >= {"purchase_rate"}
+    assert [share["factor"] for share in credit.shares if "factor" in share] == ["1.5"]
 
 
 async def test_event_carries_the_trace_of_its_cause(points_database: Database) -> None:
@@ -80,7 +94,8 @@ async def test_purchase_that_earns_nothing_is_recorded_without_a_transfer_or_an_
 ) -> None:
     someone = await member(points_database)
     assert await happen(points_database, purchase(someone, "a", 99)) == []
-    assert await value(points_database, "SELECT earned FROM accruals") == 0
+    assert await value(points_database, "SELECT count(*) FROM accruals") == 0
+    assert await value(points_database, "SELECT count(*) FROM purchases") == 1
     assert await value(points_database, "SELECT count(*) FROM transfers") == 0
     assert await earned_events(points_database) == []
 
@@ -89,7 +104,7 @@ async def test_unknown_member_is_retried_and_has_no_effect(points_database: Data
     stranger = uuid4()
     event = purchase(stranger, "a", 10_000)
     assert words(await happen(points_database, event)) == [("retry", "unknown_member")]
-    assert await value(points_database, "SELECT count(*) FROM accruals") == 0
+    assert await value(points_database, "SELECT count(*) FROM purchases") == 0
     await happen(points_database, registered(stranger))
     assert await happen(points_database, event) == []
     assert await balance(points_database, stranger) == (100, 0)
@@ -174,7 +189,7 @@ async def test_late_purchase_earns_by_the_version_valid_when_it_occurred(points_
     await rate(points_database, 5, 100, effective_from=day(10))
     for order, at in (("before", day(-1)), ("at", day(0)), ("between", day(9)), ("after", day(10))):
         await happen(points_database, purchase(someone, order, 100_00, at=at))
-    found = await rows(points_database, "SELECT order_id, rule_version, earned FROM accruals ORDER BY occurred_at")
+    found = await rows(points_database, _EARNED)
     assert [tuple(row) for row in found] == [("before", 1, 100), ("at", 2, 200), ("between", 2, 200), ("after", 3, 500)]
 
 
@@ -192,7 +207,7 @@ async def test_multiplier_is_of_the_tier_held_strictly_before_the_purchase(point
     await happen(points_database, tiers(someone, 1, ("base", day(-100)), ("gold", day(0))))
     await happen(points_database, purchase(someone, "crossing", 100_00, at=day(0)))
     await happen(points_database, purchase(someone, "next", 100_00, at=day(0) + timedelta(seconds=1)))
-    found = await rows(points_database, "SELECT order_id, tier, earned FROM accruals ORDER BY occurred_at")
+    found = await rows(points_database, _BY_TIER)
     assert [tuple(row) for row in found] == [("crossing", "base", 100), ("next", "gold", 200)]
 
 

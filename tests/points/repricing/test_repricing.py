@@ -39,7 +39,11 @@ async def repriced(database: Database) -> list[PointsRepriced]:
 
 
 async def factors(database: Database) -> list[tuple[Any, ...]]:
-    found = await rows(database, "SELECT order_id, tier, earned, taken_back FROM accruals ORDER BY order_id")
+    sql = """
+        SELECT order_id, tier, earned, taken_back FROM purchases JOIN accruals ON occasion_id = order_id
+        ORDER BY order_id
+    """
+    found = await rows(database, sql)
     return [tuple(row) for row in found]
 
 

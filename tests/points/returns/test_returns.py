@@ -264,4 +264,4 @@ async def test_purchases_and_returns_end_the_same_in_any_order(
     for place in order:
         assert await happen(points_database, events[place]) == []
     assert await balance(points_database, someone) == (33 - 15 + 10, 0)
-    assert await value(points_database, "SELECT taken_back FROM accruals WHERE order_id = 'a'") == 15
+    assert await value(points_database, "SELECT taken_back FROM accruals WHERE occasion_id = 'a'") == 15
