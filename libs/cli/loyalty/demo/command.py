@@ -73,11 +73,11 @@ def _run(name: str) -> bool:
 def _play(house: House, watch: Watch, purchases: Sequence[CdnowPurchase]) -> Outcome:
     """Sets the stage, publishes, waits."""
     changed = prepare.set_programme(house.members)
-    version, is_new = prepare.publish_rule(house.points)
+    published = prepare.publish_rules(house.points)
     tiers = ", ".join(f"{name} {threshold / 100:,.0f}" for _, name, threshold, _ in TIERS)
     rates = ", ".join(f"×{rate}" for *_, rate in TIERS)
     step("programme", f"CDNOW Club, USD, spend of {WINDOW_DAYS} days: {tiers}", "set" if changed else "as before")
-    step("rule", f"version {version}: 1 point per 1.00 USD, {rates}", "published" if is_new else "as before")
+    step("rules", f"1 point per 1.00 USD, {rates}", f"{published} published" if published else "as before")
     _settle(watch, "nothing is left of an earlier run")
     before = figures.take(house)
     members = _register(house, purchases)

@@ -1,4 +1,4 @@
-"""Sets the stage over HTTP: the programme, the earning rule, the members. What is there already is left as it is."""
+"""Sets the stage over HTTP: the programme, the earning rules, the members. What is there already is left as it is."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,14 +41,25 @@ def set_programme(members: Api) -> bool:
     return True
 
 
-def publish_rule(points: Api) -> tuple[int, bool]:
-    """The version of the rule that is valid, and whether it had to be published."""
-    wanted = programme.rule()
-    for known in points.items("/v1/earning-rules"):
-        if all(known[name] == value for name, value in wanted.items() if name != "effective_from"):
-            return int(known["version"]), False
-        break  # only the newest counts
-    return int(points.post("/v1/earning-rules", wanted)["version"]), True
+def publish_rules(points: Api) -> int:
+    """How many of the programme's rules had to be published."""
+    known = {one["rule"]: one for one in points.items("/v1/earning-rules", state="published")}
+    missing = {
+        key: wanted
+        for key, wanted in programme.rules().items()
+        if key not in known or not _says(known[key]["definition"], wanted)
+    }
+    for key, wanted in missing.items():
+        points.call("PUT", f"/v1/earning-rules/{key}/draft", json=wanted)
+        points.post(f"/v1/earning-rules/{key}/publish", {"effective_from": programme.RULE_FROM})
+    return len(missing)
+
+
+def _says(known: Any, wanted: Any) -> bool:
+    """Whether what is known says all that is wanted, whatever else it says."""
+    if isinstance(wanted, dict):
+        return isinstance(known, dict) and all(_says(known.get(name), value) for name, value in wanted.items())
+    return bool(known == wanted)
 
 
 def register(members: Api, purchases: Sequence[CdnowPurchase], show: Callable[[int], None]) -> Registered:

@@ -1,4 +1,4 @@
-"""The programme of the demonstration: its settings, its one earning rule, and the same said to the oracle."""
+"""The programme of the demonstration: its settings, its earning rules, and the same said to the oracle."""
 
 from datetime import timedelta
 from fractions import Fraction
@@ -33,14 +33,17 @@ SETTINGS: dict[str, Any] = {
 """What differs from the defaults, by the names of `ProgrammeSettings`."""
 
 
-def rule() -> dict[str, Any]:
-    """The earning rule as points wants it: 1 point per 1.00, times the tier's multiplier."""
+def rules() -> dict[str, dict[str, Any]]:
+    """The earning rules as points wants them, by key: 1 point per 1.00, times the tier's multiplier."""
     return {
-        "points": POINTS,
-        "per_minor_units": PER_MINOR_UNITS,
-        "multipliers": {key: multiplier for key, _, _, multiplier in TIERS},
-        "wallet": "points",
-        "effective_from": RULE_FROM,
+        "purchase_rate": {
+            "names": {"zh-CN": "消费积分", "en": "Points for purchases"},
+            "effect": {"kind": "rate", "points": POINTS, "per_minor_units": PER_MINOR_UNITS},
+        },
+        "tier_multiplier": {
+            "names": {"zh-CN": "等级倍率", "en": "Multiplier of the tier"},
+            "effect": {"kind": "multiplier", "by_tier": {key: multiplier for key, _, _, multiplier in TIERS}},
+        },
     }
 
 
@@ -49,7 +52,7 @@ def window() -> timedelta:
 
 
 def levels() -> list[Level]:
-    """The tiers and the rule as the oracle wants them."""
+    """The tiers and the rules as the oracle wants them."""
     return [
         Level(
             tier=key,
