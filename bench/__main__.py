@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import accrual, fanout, growth, latency
+from bench import accrual, expiry, fanout, growth, latency, redeem
 from bench import world as worlds
 from bench.progress import say
 from bench.servers import Servers, servers
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
-PARTS = ("accrual", "growth", "latency", "fanout")
+PARTS = ("accrual", "growth", "latency", "redeem", "expiry", "fanout")
 
 
 def main() -> None:
@@ -66,8 +66,21 @@ async def _measure(found: Servers, parts: tuple[str, ...], rounds: int) -> dict[
         if "accrual" in result:
             ratio = per_second / result["accrual"]["baseline_per_s"]
             result["fanout"]["ratio_to_baseline"] = round(ratio, 1)
+    result["points"] = await _points(found, parts, rounds)
     result["faults"] = {"deadlocks": deaths.deadlocks, "consumer_restarts": deaths.consumer_restarts}
     return result
+
+
+async def _points(found: Servers, parts: tuple[str, ...], rounds: int) -> dict[str, Any]:
+    """The figures of the points engine."""
+    figures: dict[str, Any] = {}
+    if "redeem" in parts:
+        ratio = await redeem.compare(await worlds.make(found, "redeem", "points"), rounds)
+        figures["redeem_10000_lots_over_10"] = round(ratio, 2)
+    if "expiry" in parts:
+        per_second = await expiry.measure(await worlds.make(found, "expiry", "points"), rounds)
+        figures["expiry_lots_per_s"] = round(per_second)
+    return figures
 
 
 async def _known(world: worlds.World) -> None:

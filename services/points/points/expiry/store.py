@@ -13,7 +13,8 @@ from uuid import UUID
 from common.storage import Transaction
 
 # Wallets at which somebody is at work are left for the next run, as are those in which something is to be released
-# first: what became available before it expired has repaid debt.
+# first: what became available before it expired has repaid debt. Whoever changes a lot holds its wallet, so a lot that
+# was read is at the same place when it is emptied (`ctid`), which saves a look-up of each.
 _LOCK = """
     SELECT member_id, wallet FROM wallets
     WHERE earliest_expiry <= :now AND (earliest_release IS NULL OR earliest_release > :now)
@@ -23,7 +24,8 @@ _SWEEP = r"""
     WITH RECURSIVE asked AS MATERIALIZED (
         SELECT * FROM unnest(CAST(:member_ids AS uuid[]), CAST(:wallets AS text[])) AS asked(member_id, wallet)
     ), gone AS MATERIALIZED (
-        SELECT lots.member_id, lots.wallet, lots.sequence AS lot, lots.remaining, lots.expires_at, lots.pending
+        SELECT lots.member_id, lots.wallet, lots.sequence AS lot, lots.remaining, lots.expires_at, lots.pending,
+            lots.ctid AS place
         FROM asked JOIN lots ON lots.member_id = asked.member_id AND lots.wallet = asked.wallet
             AND lots.remaining > 0 AND lots.expires_at <= :now
     ), steps AS MATERIALIZED (
@@ -66,7 +68,7 @@ _SWEEP = r"""
         ORDER BY member_id, wallet, chain.sequence, gone.lot
     ), emptied AS (
         UPDATE lots SET remaining = 0 FROM gone
-        WHERE lots.member_id = gone.member_id AND lots.wallet = gone.wallet AND lots.sequence = gone.lot
+        WHERE lots.ctid = gone.place
     ), moved AS (
         UPDATE wallets SET sequence = ends.sequence, head = ends.hash, balance = ends.balance, pending = ends.waiting,
             earliest_expiry = (
