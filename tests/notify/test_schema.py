@@ -5,6 +5,7 @@ from sqlalchemy.exc import IntegrityError
 
 from common.storage import Database
 from common.storage.migrations import drift
+from notify.templates.placeholders import OCCASIONS
 from tests.notify.events import rows
 
 
@@ -15,7 +16,7 @@ async def test_schema_has_no_drift(notify_database: Database) -> None:
 
 async def test_every_occasion_is_seeded_in_both_languages_and_channels(notify_database: Database) -> None:
     found = await rows(notify_database, "SELECT key, channel, locale FROM templates WHERE state = 'published'")
-    keys = {"points_earned", "points_clawed_back", "tier_up", "tier_down"}
+    keys = set(OCCASIONS)
     wanted = {(key, channel, locale) for key in keys for channel in ("inbox", "email") for locale in ("en", "zh-CN")}
     assert {(row["key"], row["channel"], row["locale"]) for row in found} == wanted
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from common.storage import Database
 from notify.dispatch.handlers import points_earned
+from notify.templates.placeholders import OCCASIONS
 from tests.notify.api.conftest import Client
 from tests.notify.events import earned, handled, member, notices, rows
 
@@ -146,7 +147,7 @@ async def test_versions_are_listed_newest_first_and_in_parts(operator: Client) -
         cursor = part["next"]
         if cursor is None:
             break
-    assert len(seen) == 17
+    assert len(seen) == len(OCCASIONS) * 4 + 1
     assert seen == sorted(seen, key=lambda place: (*place[:3], -place[3]))
     drafts = (await operator.get("/v1/templates", params={"state": "draft"})).json()["items"]
     assert [item["version"] for item in drafts] == [2]
@@ -154,7 +155,7 @@ async def test_versions_are_listed_newest_first_and_in_parts(operator: Client) -
 
 async def test_occasions_say_what_a_template_may_speak_of(operator: Client) -> None:
     found = {one["key"]: one for one in (await operator.get("/v1/template-occasions")).json()}
-    assert set(found) == {"points_earned", "points_clawed_back", "tier_up", "tier_down"}
+    assert set(found) == set(OCCASIONS)
     names = {one["name"]: one["personal"] for one in found["points_earned"]["placeholders"]}
     assert names["name"] is True
     assert names["points"] is False

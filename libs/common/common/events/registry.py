@@ -116,6 +116,8 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
         RewardOrdered.TYPE,
         RewardOrderChanged.TYPE,
         CouponIssued.TYPE,
+        CouponUsed.TYPE,
+        CouponRevoked.TYPE,
         CouponExpiring.TYPE,
         CouponReturned.TYPE,
         TaskCompleted.TYPE,

@@ -88,6 +88,24 @@ CREATE TABLE corrections (
 );
 CREATE INDEX ix_corrections_order ON corrections (member_id, order_source, order_id);
 
+CREATE TABLE things (
+    kind text NOT NULL,
+    key text NOT NULL,
+    state text NOT NULL,
+    at timestamptz NOT NULL,
+    rank integer NOT NULL,
+    CONSTRAINT pk_things PRIMARY KEY (kind, key)
+);
+
+CREATE TABLE balances (
+    member_id uuid NOT NULL,
+    wallet text NOT NULL,
+    sequence bigint NOT NULL,
+    balance bigint NOT NULL,
+    debt bigint NOT NULL,
+    CONSTRAINT pk_balances PRIMARY KEY (member_id, wallet)
+) WITH (fillfactor = 80);
+
 CREATE TABLE deliveries (
     notice_id uuid NOT NULL,
     member_id uuid NOT NULL,
@@ -128,6 +146,10 @@ COMMENTS = {
     "notices.state": "queued, sent, failed, suppressed",
     "notices.reason": "why it was suppressed or failed",
     "corrections.sequence": "place in the ledger of the member",
+    "things.kind": "coupon, reward_order, badge",
+    "things.state": "the latest that is known",
+    "things.rank": "of two of the same instant the higher is later",
+    "balances.sequence": "of the latest movement that is known",
     "contacts.revision": "of the member; the highest one is kept",
     "contacts.box": "sealed contact",
     "contacts.tier": "of the highest tier revision known",

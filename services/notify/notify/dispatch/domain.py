@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from notify.preferences.domain import ACTIVE, Recipient
+from notify.since.domain import NOTHING_LATER, Later
 
 QUEUED, SENT, FAILED, SUPPRESSED = "queued", "sent", "failed", "suppressed"
 
@@ -21,6 +22,9 @@ STALE = "stale"
 CLAWED_BACK = "clawed_back"
 REPRICED = "repriced"
 SUPERSEDED = "superseded"
+GIVEN_BACK = "given_back"
+ENDED = "ended"
+SPENT = "spent"
 
 
 class NoticeNotFailedError(Exception):
@@ -61,8 +65,20 @@ def has_something_to_say(facts: Mapping[str, object]) -> bool:
     return bool(facts.get("points") or facts.get("shortfall"))
 
 
+def is_news(key: str, facts: Mapping[str, object]) -> bool:
+    """Whether the occasion is worth a notice; one that speaks of points needs some."""
+    return bool(key) and (not key.startswith("points_") or has_something_to_say(facts))
+
+
 def judge(
-    key: str, channel: str, facts: Mapping[str, object], recipient: Recipient, correction: Correction = UNCORRECTED
+    key: str,
+    channel: str,
+    facts: Mapping[str, object],
+    recipient: Recipient,
+    correction: Correction = UNCORRECTED,
+    *,
+    later: Later = NOTHING_LATER,
+    now: datetime | None = None,
 ) -> Verdict:
     """May this notice be shown on this channel now, and with which facts?"""
     reason = _about_member(channel, recipient)
@@ -72,7 +88,9 @@ def judge(
         return _earned(facts, correction)
     if key in ("tier_up", "tier_down"):
         return Verdict(reason=_about_tier(facts, recipient), facts=facts)
-    return Verdict(reason="", facts=facts)
+    if key == "points_redeemed" and correction.clawed_back >= _whole(facts.get("points")):
+        return Verdict(reason=GIVEN_BACK, facts=facts)
+    return _as_it_is_now(key, facts, later, now)
 
 
 def is_stale(cause_time: datetime, now: datetime, stale_after_hours: float) -> bool:
@@ -102,6 +120,21 @@ def _earned(facts: Mapping[str, object], correction: Correction) -> Verdict:
     if points <= 0:
         return Verdict(reason=REPRICED, facts=corrected)
     return Verdict(reason="", facts=corrected)
+
+
+def _as_it_is_now(key: str, facts: Mapping[str, object], later: Later, now: datetime | None) -> Verdict:
+    ends_at = facts.get("ends_at")
+    if now is not None and isinstance(ends_at, str) and datetime.fromisoformat(ends_at) <= now:
+        return Verdict(reason=ENDED, facts=facts)
+    if later.state and later.state != facts.get("state"):
+        return Verdict(reason=later.state.partition(" ")[0], facts=facts)
+    if later.balance is None or later.sequence <= _whole(facts.get("sequence")):
+        return Verdict(reason="", facts=facts)
+    fresh = {**facts, "balance": later.balance, "debt": later.debt}
+    if key == "points_expiring":
+        left = min(_whole(facts.get("points")), later.balance)
+        return Verdict(reason="" if left > 0 else SPENT, facts={**fresh, "points": left})
+    return Verdict(reason="", facts=fresh)
 
 
 def _about_tier(facts: Mapping[str, object], recipient: Recipient) -> str:

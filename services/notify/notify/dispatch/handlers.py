@@ -1,7 +1,7 @@
 """Causes become notices: decided for a whole batch, the inbox written at once, e-mails queued for the sender."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 from uuid import UUID
 
@@ -14,16 +14,19 @@ from common.messaging import Outcome, duplicate, retry
 from common.storage import Transaction
 from common.storage.programme import programme
 from notify.channels import handlers as channels
-from notify.dispatch import domain, store
+from notify.dispatch import domain, facts, store
 from notify.dispatch.domain import CHANNELS, QUEUED, SENT, UNCORRECTED, Correction
+from notify.dispatch.occasions import OCCASIONS, REDEMPTION
 from notify.dispatch.store import Ask, NewNotice
 from notify.preferences import handlers as preferences
 from notify.preferences.domain import Recipient, zone_of
+from notify.since import handlers as since
+from notify.since.domain import Later
 from notify.templates import handlers as templates
 from notify.templates.words import words
 
 NOTICED_WALLET = "points"
-Facts = dict[str, object]
+PURCHASE = "purchase"
 Known = Mapping[UUID, Recipient]
 Corrections = Mapping[store.Order, Correction]
 
@@ -35,34 +38,41 @@ async def points_earned(tx: Transaction, events: Sequence[Event[PointsEarned]]) 
             event=event,
             recipient=recipient,
             key="points_earned",
-            facts=_earned_facts(event.data),
+            facts=facts.earned(event.data),
             order=_order_of(event.data),
         )
         for event in events
-        if event.data.wallet == NOTICED_WALLET and (recipient := known.get(event.data.member_id))
+        if event.data.wallet == NOTICED_WALLET
+        and event.data.reason == PURCHASE
+        and (recipient := known.get(event.data.member_id))
     ]
-    return [*_not_yet(events, known), *await _dispatch(tx, asks)]
+    await keep_balances(tx, [event.data for event in events if event.data.member_id in known])
+    others = [event for event in events if event.data.reason != PURCHASE and event.data.member_id in known]
+    asks += asks_of(others, known)
+    return [*_not_yet(events, known), *await dispatch(tx, asks)]
 
 
 async def points_clawed_back(tx: Transaction, events: Sequence[Event[PointsClawedBack]]) -> Sequence[Outcome]:
     known = await preferences.recipients(tx, {event.data.member_id for event in events})
     noticed = [event for event in events if event.data.member_id in known and event.data.wallet == NOTICED_WALLET]
-    await _correct(tx, (_taken_back(event.data) for event in noticed))
+    await correct(tx, (_taken_back(event.data) for event in noticed))
+    await keep_balances(tx, [event.data for event in noticed])
     asks = [
         Ask(
             event=event,
             recipient=known[event.data.member_id],
             key="points_clawed_back",
-            facts=_clawed_back_facts(event.data),
+            facts=facts.clawed_back(event.data),
         )
         for event in noticed
     ]
-    return [*_not_yet(events, known), *await _dispatch(tx, asks)]
+    return [*_not_yet(events, known), *await dispatch(tx, asks)]
 
 
 async def points_repriced(tx: Transaction, events: Sequence[Event[PointsRepriced]]) -> None:
     """No news for the member, but what is still to be said of that order must be right."""
-    await _correct(
+    await keep_balances(tx, [event.data for event in events])
+    await correct(
         tx,
         (
             store.NewCorrection(
@@ -85,26 +95,49 @@ async def members_tier_changed(tx: Transaction, events: Sequence[Event[MemberTie
     known = await preferences.keep_tiers(tx, [event.data for event in events])
     settings = await programme(tx)
     asks = [
-        Ask(event=event, recipient=recipient, key=key, facts=_tier_facts(event.data, settings))
+        Ask(event=event, recipient=recipient, key=key, facts=facts.tier(event.data, settings))
         for event in events
         if (recipient := known.get(event.data.member_id)) and (key := domain.tier_occasion(event.data.direction))
     ]
-    return [*_not_yet(events, known), *await _dispatch(tx, asks)]
+    return [*_not_yet(events, known), *await dispatch(tx, asks)]
+
+
+def asks_of(events: Sequence[Event[Any]], known: Known) -> list[Ask]:
+    asks = []
+    for event in events:
+        said = OCCASIONS[type(event.data)](event.data)
+        if said.member_id is not None and said.key:
+            spent_by = str(said.facts.get("order_id"))
+            order = (said.member_id, REDEMPTION, spent_by) if said.key == "points_redeemed" else None
+            asks.append(Ask(event=event, recipient=known[said.member_id], key=said.key, facts=said.facts, order=order))
+    return asks
+
+
+async def keep_balances(tx: Transaction, moved: Sequence[Any]) -> None:
+    await since.keep_balances(
+        tx,
+        [(one.member_id, one.wallet, one.sequence, one.balance, one.debt) for one in moved if hasattr(one, "sequence")],
+    )
 
 
 def _not_yet(events: Sequence[Event[Any]], known: Known) -> list[Outcome]:
     return [retry(event, "unknown_member") for event in events if event.data.member_id not in known]
 
 
-async def _dispatch(tx: Transaction, asks: Sequence[Ask]) -> list[Outcome]:
+async def dispatch(tx: Transaction, asks: Sequence[Ask]) -> list[Outcome]:
     """Write one notice per ask and channel, queue the mails, tell what was sent or suppressed."""
-    newsworthy = [ask for ask in asks if ask.key in ("tier_up", "tier_down") or domain.has_something_to_say(ask.facts)]
+    newsworthy = [ask for ask in asks if domain.is_news(ask.key, ask.facts)]
     if not newsworthy:
         return []
     newsworthy.sort(key=lambda ask: (ask.event.id, ask.event.source))
     corrections = await corrections_of(tx, [ask.order for ask in newsworthy if ask.order])
-    desk = _Desk(corrections, await templates.shelf(tx), await programme(tx))
-    decided = [(ask, channel, desk.decide(ask, channel)) for ask in newsworthy for channel in CHANNELS]
+    desk = _Desk(corrections, await templates.shelf(tx), await programme(tx), tx.now)
+    known_now = await since.later_of(tx, [(ask.recipient.member_id, ask.facts) for ask in newsworthy])
+    decided = [
+        (ask, channel, desk.decide(ask, channel, found))
+        for ask, found in zip(newsworthy, known_now, strict=True)
+        for channel in CHANNELS
+    ]
     new = await store.insert(tx, newsworthy, [notice for _, _, notice in decided], CHANNELS)
     mails, done = [], set()
     for ask, channel, notice in decided:
@@ -122,17 +155,20 @@ async def _dispatch(tx: Transaction, asks: Sequence[Ask]) -> list[Outcome]:
 class _Desk:
     """Decides one notice after the other from what was loaded for the batch."""
 
-    def __init__(self, corrections: Corrections, shelf: templates.Shelf, settings: ProgrammeSettings) -> None:
+    def __init__(
+        self, corrections: Corrections, shelf: templates.Shelf, settings: ProgrammeSettings, now: datetime
+    ) -> None:
+        self._now = now
         self._corrections = corrections
         self._shelf = shelf
         self._programme = settings.name
         self._zone = settings.time_zone
         self._zones: dict[str, tzinfo] = {}
 
-    def decide(self, ask: Ask, channel: str) -> NewNotice:
+    def decide(self, ask: Ask, channel: str, later: Later) -> NewNotice:
         recipient = ask.recipient
         correction = self._corrections.get(ask.order, UNCORRECTED) if ask.order and self._corrections else UNCORRECTED
-        verdict = domain.judge(ask.key, channel, ask.facts, recipient, correction)
+        verdict = domain.judge(ask.key, channel, ask.facts, recipient, correction, later=later, now=self._now)
         choice = self._shelf.find(ask.key, channel, recipient.locale)
         if choice is None:
             return NewNotice(notice_id=new_id(), reason=verdict.reason or domain.NO_TEMPLATE)
@@ -190,7 +226,7 @@ async def corrections_of(tx: Transaction, orders: Sequence[store.Order]) -> dict
     }
 
 
-async def _correct(tx: Transaction, corrections: Iterable[store.NewCorrection | None]) -> None:
+async def correct(tx: Transaction, corrections: Iterable[store.NewCorrection | None]) -> None:
     known = [correction for correction in corrections if correction is not None]
     if known:
         await store.correct(tx, sorted(known, key=lambda one: (one.member_id, one.wallet, one.sequence)))
@@ -215,41 +251,3 @@ def _taken_back(moved: PointsClawedBack) -> store.NewCorrection | None:
         repriced=0,
         balance=moved.balance,
     )
-
-
-def _moved_facts(moved: PointsMoved) -> Facts:
-    return {
-        "points": moved.points,
-        "balance": moved.balance,
-        "debt": moved.debt,
-        "order_source": moved.order_source,
-        "order_id": moved.order_id,
-        "occurred_at": moved.occurred_at.isoformat(),
-    }
-
-
-def _earned_facts(earned: PointsEarned) -> Facts:
-    return {
-        **_moved_facts(earned),
-        "amount": earned.basis,
-        "currency": earned.currency,
-        "tier": earned.tier,
-        "expires_at": earned.expires_at.isoformat() if earned.expires_at else None,
-    }
-
-
-def _clawed_back_facts(taken: PointsClawedBack) -> Facts:
-    return {**_moved_facts(taken), "shortfall": taken.shortfall, "return_id": taken.return_id}
-
-
-def _tier_facts(changed: MemberTierChanged, settings: ProgrammeSettings) -> Facts:
-    names = {step.key: step.name or step.key for step in settings.tiers}
-    return {
-        "tier": changed.tier_name or names.get(changed.tier, changed.tier),
-        "tier_key": changed.tier,
-        "previous_tier": names.get(changed.previous_tier, changed.previous_tier),
-        "occurred_at": changed.effective_at.isoformat(),
-        "qualifying_amount": changed.qualifying_amount,
-        "currency": settings.currency,
-        "revision": changed.revision,
-    }

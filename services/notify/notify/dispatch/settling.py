@@ -21,6 +21,7 @@ from notify.dispatch.handlers import corrections_of
 from notify.dispatch.store import Settled as Settled
 from notify.preferences import handlers as preferences
 from notify.preferences.domain import Recipient, zone_of
+from notify.since.handlers import later_of
 from notify.templates import handlers as templates
 from notify.templates.domain import Template, Wording
 from notify.templates.words import words
@@ -59,11 +60,12 @@ async def judge(tx: Transaction, notice_ids: Sequence[UUID], *, stale_after_hour
     corrections = await corrections_of(tx, [order for row in rows if (order := _order_of(row))])
     ready = await templates.ready(tx, {row.template_id for row in rows if row.template_id})
     settings = await programme(tx)
+    since = await later_of(tx, [(row.member_id, row.facts) for row in rows])
     judged = []
-    for row in rows:
+    for row, found in zip(rows, since, strict=True):
         recipient = known[row.member_id]
         correction = corrections.get(order, UNCORRECTED) if (order := _order_of(row)) else UNCORRECTED
-        verdict = domain.judge(row.template, row.channel, row.facts, recipient, correction)
+        verdict = domain.judge(row.template, row.channel, row.facts, recipient, correction, later=found, now=tx.now)
         reason = verdict.reason
         if not reason and domain.is_stale(row.cause_time, tx.now, stale_after_hours):
             reason = domain.STALE

@@ -53,6 +53,38 @@ _MOVEMENT = (
     _date("date", "2026-03-01T04:00:00+00:00", "day of the purchase or return", "occurred_at"),
 )
 
+_WALLET = (
+    _number("points", 120, "points of this movement"),
+    _number("balance", 480, "spendable balance now"),
+    _number("debt", 0, "points owed now"),
+    _date("date", "2026-03-01T04:00:00+00:00", "day of the movement", "occurred_at"),
+    *_ALWAYS,
+)
+_EXPIRES = _date("expires", "2027-03-01T04:00:00+00:00", "day the points end, empty when never", "expires_at")
+_ENDS = _date("ends", "2026-04-01T04:00:00+00:00", "day it ends, empty when never", "ends_at")
+_COUPON = (
+    _text("coupon", "满百减十", "name of the coupon"),
+    _ENDS,
+    _date("date", "2026-03-01T04:00:00+00:00", "day it was given", "occurred_at"),
+    *_ALWAYS,
+)
+_REWARD = (
+    _text("reward", "白瓷茶杯", "name of the reward"),
+    _number("quantity", 1, "how many"),
+    _number("points", 500, "points it cost"),
+    _money("money", 0, "money it cost beside the points", "money"),
+    _text("carrier", "顺丰", "who brings it"),
+    _text("tracking", "SF1234567890", "tracking number"),
+    _date("date", "2026-03-01T04:00:00+00:00", "day of the order or change", "occurred_at"),
+    *_ALWAYS,
+)
+_INCENTIVE = (
+    _text("title", "连续签到", "name of what was reached"),
+    _number("points", 20, "points it brought"),
+    _date("date", "2026-03-01T04:00:00+00:00", "day it was reached", "occurred_at"),
+    *_ALWAYS,
+)
+
 OCCASIONS: dict[str, dict[str, Placeholder]] = {
     key: {placeholder.name: placeholder for placeholder in placeholders}
     for key, placeholders in {
@@ -71,6 +103,37 @@ OCCASIONS: dict[str, dict[str, Placeholder]] = {
         ),
         "tier_up": _TIER,
         "tier_down": _TIER,
+        "points_awarded": (*_WALLET, _EXPIRES),
+        "points_released": _WALLET,
+        "points_redeemed": (*_WALLET, _text("reference", "A-1002", "what they were spent on")),
+        "points_given_back": (
+            *_WALLET,
+            _number("renewed", 0, "part that had expired and lives again for a while"),
+            _date("grace", "2026-03-08T04:00:00+00:00", "day that part ends", "grace"),
+        ),
+        "points_expiring": (
+            _number("points", 80, "points that end, as far as they are still there"),
+            _number("balance", 480, "spendable balance now"),
+            _ENDS,
+            *_ALWAYS,
+        ),
+        "points_expired": _WALLET,
+        "points_added": (*_WALLET, _text("note", "三月活动漏记", "what was written to it")),
+        "points_removed": (*_WALLET, _text("note", "重复入账", "what was written to it")),
+        "points_received": _WALLET,
+        "points_sent": _WALLET,
+        "reward_ordered": _REWARD,
+        "reward_shipped": _REWARD,
+        "reward_delivered": _REWARD,
+        "reward_cancelled": _REWARD,
+        "coupon_issued": _COUPON,
+        "coupon_returned": _COUPON,
+        "coupon_expiring": _COUPON,
+        "streak_reached": (*_INCENTIVE, _number("days", 7, "days in a row")),
+        "task_completed": (*_INCENTIVE, _number("times", 1, "how often by now")),
+        "badge_awarded": (*_INCENTIVE, _number("level", 1, "level of the badge")),
+        "badge_revoked": (*_INCENTIVE, _number("level", 1, "level of the badge")),
+        "draw_won": (*_INCENTIVE, _text("prize", "一等奖", "what was won")),
     }.items()
 }
 """Occasion → placeholder name → placeholder."""

@@ -1,0 +1,1 @@
+"""What was learned since: the latest state of things and balance of wallets, by which notices are judged."""
