@@ -8,6 +8,7 @@ from loyalty.jobs import jobs
 from loyalty.publish import publish_file
 from loyalty.queues import queues
 from loyalty.trace import trace
+from loyalty.verify_draw import verify_draw
 
 app = typer.Typer(
     help="Publish purchases, look after queues and dead letters, follow one purchase through all services.",
@@ -21,3 +22,4 @@ app.command("queues")(queues)
 app.add_typer(dead_letters, name="dead-letters")
 app.command("trace")(trace)
 app.add_typer(jobs, name="jobs")
+app.command("verify-draw")(verify_draw)

@@ -1,0 +1,290 @@
+"""Playing on a real database: nothing is overdrawn, oversold or forgotten, and it can be proved."""
+
+import asyncio
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from common.security.callers import SYSTEM
+from common.storage import Database
+from loyalty import fairness
+from points.draws import epochs, handlers
+from points.draws.domain import Play
+from points.errors import InsufficientPointsError
+from points.incentives import handlers as incentives
+from points.incentives.domain import DRAW, LimitReachedError
+from tests.points.conftest import Client
+from tests.points.incentives.world import active, incentive_points
+from tests.points.world import PAYLOADS, balance, happen, member, purchase, rows, tiers, value
+
+NOTHING = {"key": "nothing", "name": {"zh": "谢谢参与"}, "kind": "nothing"}
+
+
+def spin(*prizes: dict[str, Any], **facts: Any) -> dict[str, Any]:
+    return {"total": 100, "prizes": list(prizes), "fallback": "nothing", **facts}
+
+
+def ten_points(weight: int, stock: int | None = None) -> dict[str, Any]:
+    return {"key": "ten", "name": {"zh": "十积分"}, "kind": "points", "points": 10, "weight": weight, "stock": stock}
+
+
+async def play(database: Database, member_id: UUID, key: str = "spin", seed: str = "mine") -> Play:
+    async with database.transaction() as tx:
+        return await handlers.play(tx, member_id, key, seed)
+
+
+async def rich(database: Database, points: int = 100) -> UUID:
+    someone = await member(database)
+    await happen(database, purchase(someone, f"o-{someone}", points * 100))
+    return someone
+
+
+async def test_a_play_pays_draws_and_gives_in_one_step(points_database: Database) -> None:
+    await active(points_database, "draw", "spin", spin(ten_points(100), {**NOTHING, "weight": 0}, cost=30))
+    someone = await rich(points_database)
+    played = await play(points_database, someone)
+    assert (played.prize, played.cost, played.points, played.number, played.epoch) == ("ten", 30, 10, 1, 1)
+    assert await balance(points_database, someone) == (80, 0)
+    told = [row.body for row in await rows(points_database, PAYLOADS)]
+    assert any('"prize_kind": "points"' in body and '"cost": 30' in body for body in told)
+    assert any('"reason": "draw"' in body and '"redemption_id"' in body for body in told)
+
+
+async def test_a_hundred_at_once_win_no_more_than_there_is_and_pay_exactly(points_database: Database) -> None:
+    await active(points_database, "draw", "spin", spin(ten_points(60, stock=10), {**NOTHING, "weight": 40}, cost=5))
+    people = [await rich(points_database, 100) for _ in range(10)]
+    gate = asyncio.Semaphore(20)
+
+    async def one(number: int) -> Play:
+        async with gate:
+            return await play(points_database, people[number % 10], seed=f"s{number}")
+
+    plays = await asyncio.gather(*(one(number) for number in range(100)))
+    assert sorted(played.number for played in plays) == list(range(1, 101))
+    won = sum(played.prize == "ten" for played in plays)
+    assert won == 10
+    assert sum(played.drawn == "ten" for played in plays) > 10
+    assert await value(points_database, "SELECT given FROM draw_stocks WHERE prize = 'ten'") == 10
+    assert await value(points_database, "SELECT sum(balance) FROM wallets") == 10 * 100 - 100 * 5 + won * 10
+    async with points_database.transaction() as tx:
+        await incentives.end(tx, SYSTEM, DRAW, "spin")
+        await epochs.close_epoch(tx, await incentives.one(tx, DRAW, "spin"))
+    async with points_database.transaction() as tx:
+        verified = await epochs.verify(tx, "spin", 1)
+    assert (verified.plays, list(verified.differences)) == (100, [])
+
+
+async def test_of_many_plays_at_once_for_the_last_points_one_wins(points_database: Database) -> None:
+    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, cost=100))
+    someone = await rich(points_database, 100)
+    results = await asyncio.gather(*(play(points_database, someone) for _ in range(8)), return_exceptions=True)
+    assert sum(isinstance(one, Play) for one in results) == 1
+    assert sum(isinstance(one, InsufficientPointsError) for one in results) == 7
+    assert await balance(points_database, someone) == (0, 0)
+    assert await value(points_database, "SELECT plays FROM draw_epochs") == 1
+
+
+async def test_free_plays_come_first_and_limits_say_when_there_are_more(points_database: Database) -> None:
+    await active(
+        points_database,
+        "draw",
+        "spin",
+        spin({**NOTHING, "weight": 100}, cost=10, free_per_day=1, per_day=2, per_member=3),
+    )
+    someone = await rich(points_database)
+    assert [(await play(points_database, someone)).cost for _ in range(2)] == [0, 10]
+    with pytest.raises(LimitReachedError) as refused:
+        await play(points_database, someone)
+    tomorrow = datetime.now(ZoneInfo("Asia/Shanghai")).date() + timedelta(days=1)
+    assert (refused.value.limit, refused.value.allowed) == ("plays_per_day", 2)
+    assert refused.value.resets_at is not None
+    assert refused.value.resets_at.date() == tomorrow
+    async with points_database.transaction() as tx:
+        await tx.execute("UPDATE draw_plays SET day = day - 1")
+    assert (await play(points_database, someone)).free
+    with pytest.raises(LimitReachedError) as refused:
+        await play(points_database, someone)
+    assert (refused.value.limit, refused.value.resets_at) == ("plays_per_member", None)
+
+
+async def test_seed_is_committed_sealed_and_revealed_and_the_command_line_agrees(
+    points_database: Database, operator: Client
+) -> None:
+    await active(points_database, "draw", "spin", spin(ten_points(50, stock=3), {**NOTHING, "weight": 50}))
+    someone = await member(points_database)
+    before = (await operator.get("/v1/draws/spin/epochs/1")).json()
+    assert (before["seed"], before["plays"], len(before["commitment"])) == (None, 0, 64)
+    path = f"/v1/members/{someone}/draws/spin/plays"
+    answers = [await operator.post(path, json={"client_seed": f"c{number}"}) for number in range(20)]
+    assert {answer.status_code for answer in answers} == {201}, answers[0].text
+    early = await operator.get("/v1/draws/spin/epochs/1/verification")
+    assert (early.status_code, early.json()["code"]) == (409, "not_revealed")
+    renewed = (await operator.post("/v1/draws/spin/epochs")).json()
+    seed = bytes.fromhex(renewed["revealed"]["seed"])
+    assert renewed["revealed"]["commitment"] == before["commitment"]
+    assert renewed["opened"]["commitment"] != before["commitment"]
+    sealed = await value(points_database, "SELECT sealed_seed FROM draw_epochs WHERE epoch = 1")
+    assert seed not in sealed
+    document = (await operator.get("/v1/draws/spin/epochs/1")).json()
+    part = (await operator.get("/v1/draws/spin/epochs/1/plays?limit=15")).json()
+    rest = (await operator.get(f"/v1/draws/spin/epochs/1/plays?limit=15&cursor={part['next']}")).json()
+    document["plays"] = part["items"] + rest["items"]
+    assert len(document["plays"]) == 20
+    assert str(someone) not in str(document)
+    assert fairness.verify(document) == []
+    assert (await operator.get("/v1/draws/spin/epochs/1/verification")).json()["holds"] is True
+    mine = fairness.pseudonym("spin", 1, str(someone))
+    assert {one["pseudonym"] for one in document["plays"]} == {mine}
+    shares = (await operator.get("/v1/draws/spin/statistics")).json()
+    given = Counter(one["prize"] for one in document["plays"])
+    assert {one["prize"]: one["given"] for one in shares["prizes"]} == {
+        "ten": given["ten"],
+        "nothing": given["nothing"],
+    }
+    assert {one["prize"]: one["left"] for one in shares["prizes"]}["ten"] == 3 - given["ten"]
+
+
+async def test_changed_play_is_found(points_database: Database) -> None:
+    incentive = await active(points_database, "draw", "spin", spin(ten_points(50), {**NOTHING, "weight": 50}))
+    someone = await member(points_database)
+    for _ in range(5):
+        await play(points_database, someone)
+    async with points_database.transaction() as tx:
+        await epochs.close_epoch(tx, incentive)
+        await tx.execute(
+            "UPDATE draw_plays SET prize = CASE prize WHEN 'ten' THEN 'nothing' ELSE 'ten' END WHERE number = 3"
+        )
+        verified = await epochs.verify(tx, "spin", 1)
+    assert {one.number for one in verified.differences} == {3}
+
+
+async def undo(database: Database, play_id: UUID) -> Play:
+    async with database.transaction() as tx:
+        return await handlers.undo(tx, SYSTEM, play_id, "test")
+
+
+async def test_undone_play_gives_the_cost_back_and_takes_the_prize(points_database: Database) -> None:
+    await active(points_database, "draw", "spin", spin(ten_points(100, stock=1), {**NOTHING, "weight": 0}, cost=30))
+    someone = await rich(points_database)
+    played = await play(points_database, someone)
+    undone = await undo(points_database, played.play_id)
+    assert undone.undone_at is not None
+    assert await balance(points_database, someone) == (100, 0)
+    assert await incentive_points(points_database, someone) == 0
+    async with points_database.transaction() as tx:
+        _, opened = await epochs.renew(tx, SYSTEM, "spin")
+    assert await value(points_database, "SELECT stock FROM draw_stocks WHERE epoch = 2 AND prize = 'ten'") == 1
+    assert opened.epoch == 2
+
+
+async def test_play_stays_when_its_prize_was_used_or_it_was_undone_before(
+    points_database: Database, operator: Client
+) -> None:
+    await active(points_database, "draw", "spin", spin(ten_points(100), {**NOTHING, "weight": 0}, cost=30))
+    someone = await rich(points_database, 50)
+    first, second = await play(points_database, someone), await play(points_database, someone)
+    assert await balance(points_database, someone) == (10, 0)
+    answer = await operator.post(f"/v1/draw-plays/{first.play_id}/undo", json={"reason": "told us"})
+    assert (answer.status_code, answer.json()["code"], answer.json()["reason"]) == (
+        409,
+        "play_not_undone",
+        "prize_used",
+    )
+    assert (await operator.post(f"/v1/draw-plays/{second.play_id}/undo", json={"reason": "x"})).status_code == 200
+    again = await operator.post(f"/v1/draw-plays/{second.play_id}/undo", json={"reason": "x"})
+    assert again.json()["reason"] == "already_undone"
+    assert (await operator.post(f"/v1/draw-plays/{uuid4()}/undo", json={"reason": "x"})).status_code == 404
+
+
+async def test_goods_are_owed_until_they_are_handed_over(points_database: Database, operator: Client) -> None:
+    mug = {"key": "mug", "name": {"en": "mug"}, "kind": "goods", "reward": "mug-2025", "weight": 100, "stock": 5}
+    await active(points_database, "draw", "spin", spin(mug, {**NOTHING, "weight": 0}))
+    someone = await member(points_database)
+    played = (await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})).json()
+    assert (played["reward"], played["owed"]) == ("mug-2025", True)
+    handed = await operator.post(f"/v1/draw-plays/{played['play_id']}/hand-over")
+    assert (handed.status_code, handed.json()["owed"]) == (200, False)
+    again = await operator.post(f"/v1/draw-plays/{played['play_id']}/hand-over")
+    assert again.json()["code"] == "nothing_to_hand_over"
+    undone = await operator.post(f"/v1/draw-plays/{played['play_id']}/undo", json={"reason": "x"})
+    assert undone.json()["reason"] == "handed_over"
+    listed = (await operator.get(f"/v1/members/{someone}/draw-plays?draw=spin")).json()["items"]
+    assert [one["play_id"] for one in listed] == [played["play_id"]]
+
+
+async def test_coupon_that_cannot_be_issued_is_owed(points_database: Database, operator: Client) -> None:
+    coupon = {"key": "c", "name": {"en": "c"}, "kind": "coupon", "coupon": "none-such", "weight": 100}
+    await active(points_database, "draw", "spin", spin(coupon, {**NOTHING, "weight": 0}))
+    someone = await member(points_database)
+    answer = await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})
+    assert (answer.status_code, answer.json()["owed"], answer.json()["coupon_id"]) == (201, True, None), answer.text
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "told"),
+    [
+        ({"opens_at": "2090-01-01T00:00:00Z"}, "draw_closed", {"reason": "not_yet"}),
+        ({"closes_at": "2020-01-01T00:00:00Z"}, "draw_closed", {"reason": "over"}),
+        ({"audience": {"tiers": ["gold"]}}, "not_in_audience", {"tier": "base", "tiers": ["gold"]}),
+        ({"cost": 1}, "insufficient_points", {"need": 1, "balance": 0}),
+    ],
+)
+async def test_refusals_name_the_rule_and_nothing_is_half_done(
+    points_database: Database, operator: Client, facts: dict[str, Any], code: str, told: dict[str, Any]
+) -> None:
+    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, **facts))
+    someone = await member(points_database)
+    answer = await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})
+    assert (answer.status_code, answer.json()["code"]) == (409, code)
+    assert {name: answer.json()[name] for name in told} == told
+    assert await value(points_database, "SELECT plays FROM draw_epochs") == 0
+
+
+async def test_draw_is_for_its_audience(points_database: Database, operator: Client) -> None:
+    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, audience={"tiers": ["gold"]}))
+    someone = await member(points_database)
+    assert (await operator.get(f"/v1/members/{someone}/draws")).json()["draws"] == []
+    await happen(points_database, tiers(someone, 1, ("gold", datetime(2025, 1, 1, tzinfo=UTC))))
+    (shown,) = (await operator.get(f"/v1/members/{someone}/draws")).json()["draws"]
+    assert (shown["open"], shown["next_cost"]) == (True, 0)
+    assert (await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"total": 99}, "add up to 100, not to the total of 99"),
+        ({"fallback": "none"}, "fallback"),
+        ({"fallback": "ten"}, "fallback"),
+        ({"prizes": [{**NOTHING, "weight": 50}, {**NOTHING, "weight": 50}]}, "same key"),
+    ],
+)
+async def test_odds_that_do_not_add_up_are_refused(
+    points_database: Database, operator: Client, change: dict[str, Any], words: str
+) -> None:
+    form = spin(ten_points(60, stock=1), {**NOTHING, "weight": 40})
+    body = {"kind": "draw", "name": {"zh": "大转盘"}, **form, **change}
+    answer = await operator.post("/v1/incentives/draw/spin", json=body)
+    assert answer.status_code == 422
+    assert words in str(answer.json()["errors"])
+
+
+async def test_activating_a_draw_publishes_its_commitment_and_ending_it_the_seed(
+    points_database: Database, operator: Client
+) -> None:
+    body = {"kind": "draw", "name": {"zh": "大转盘"}, **spin({**NOTHING, "weight": 100})}
+    await operator.post("/v1/incentives/draw/spin", json=body)
+    assert (await operator.get("/v1/draws/spin/epochs")).json()["items"] == []
+    assert (await operator.post("/v1/incentives/draw/spin/activate")).status_code == 200
+    (epoch,) = (await operator.get("/v1/draws/spin/epochs")).json()["items"]
+    assert (epoch["seed"], epoch["epoch"]) == (None, 1)
+    assert (await operator.post("/v1/incentives/draw/spin/end")).status_code == 200
+    (epoch,) = (await operator.get("/v1/draws/spin/epochs")).json()["items"]
+    assert len(epoch["seed"]) == 64
+    someone = await member(points_database)
+    answer = await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})
+    assert answer.json()["reason"] == "not_active"

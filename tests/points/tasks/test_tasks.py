@@ -1,0 +1,261 @@
+"""Tasks follow purchases, activities and returns: on a real database."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common.storage import Database
+from tests.points.conftest import Client
+from tests.points.incentives.world import active, activity, incentive_points, task
+from tests.points.world import PAYLOADS, balance, day, happen, member, purchase, refund, rows, tiers, value
+
+AMOUNT = {"of": "purchases", "what": "amount"}
+
+
+async def test_a_task_is_rewarded_when_its_last_goal_is_reached(points_database: Database) -> None:
+    await active(points_database, "task", "two", task())
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 10_00))
+    assert await incentive_points(points_database, someone) == 0
+    await happen(points_database, purchase(someone, "b", 10_00), purchase(someone, "c", 10_00))
+    assert await incentive_points(points_database, someone) == 50
+    told = [row.body for row in await rows(points_database, PAYLOADS)]
+    assert any('"points.earned' not in body and '"times": 1' in body for body in told)
+    assert any('"reason": "task"' in body and '"points": 50' in body for body in told)
+
+
+async def test_returned_purchase_takes_progress_and_reward_back_and_another_brings_it_again(
+    points_database: Database,
+) -> None:
+    await active(points_database, "task", "two", task())
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 10_00), purchase(someone, "b", 10_00))
+    await happen(points_database, refund("a", "r1", 4_00))
+    assert await incentive_points(points_database, someone) == 50
+    await happen(points_database, refund("a", "r2", 6_00))
+    assert await incentive_points(points_database, someone) == 0
+    assert await balance(points_database, someone) == (10, 0)
+    await happen(points_database, purchase(someone, "c", 10_00))
+    assert await incentive_points(points_database, someone) == 50
+    (row,) = await rows(points_database, "SELECT state, rewards FROM task_completions")
+    assert (row.state, row.rewards) == ("rewarded", 2)
+
+
+async def test_amounts_follow_a_return_in_part(points_database: Database) -> None:
+    await active(
+        points_database, "task", "spend", task(goals=[{"measure": AMOUNT, "target": 100_00}], on_return="take_back")
+    )
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00))
+    assert await incentive_points(points_database, someone) == 50
+    await happen(points_database, refund("a", "r", 1))
+    assert await incentive_points(points_database, someone) == 0
+
+
+async def test_a_task_that_keeps_its_reward_lets_it_be(points_database: Database) -> None:
+    await active(points_database, "task", "two", task(on_return="keep"))
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 10_00), purchase(someone, "b", 10_00))
+    await happen(points_database, refund("a", "r", 10_00))
+    assert await incentive_points(points_database, someone) == 50
+
+
+async def test_different_products_and_activities_are_goals_of_one_task(points_database: Database) -> None:
+    goals = [
+        {"measure": {"of": "purchases", "what": "distinct_products"}, "target": 3},
+        {"measure": {"of": "activities", "activity": "review_written", "fields": {"photo": True}}, "target": 1},
+    ]
+    await active(points_database, "task", "taster", task(goals=goals))
+    someone = await member(points_database)
+
+    def lines(*skus: str) -> list[dict[str, Any]]:
+        return [{"sku": sku, "amount": 1_00} for sku in skus]
+
+    await happen(points_database, purchase(someone, "a", 2_00, lines=lines("x", "y")))
+    await happen(points_database, activity(someone, "r1", "review_written", fields={"photo": False}))
+    await happen(points_database, activity(someone, "r2", "review_written", fields={"photo": True}))
+    await happen(points_database, purchase(someone, "b", 2_00, lines=lines("x", "y")))
+    assert await incentive_points(points_database, someone) == 0
+    await happen(points_database, purchase(someone, "c", 1_00, lines=lines("z")))
+    assert await incentive_points(points_database, someone) == 50
+
+
+async def test_windows_are_of_the_day_it_occurred_however_late_it_is_told(points_database: Database) -> None:
+    await active(points_database, "task", "weekly", task(window="weekly"))
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 1_00, at=day(0)), purchase(someone, "b", 1_00, at=day(7)))
+    assert await incentive_points(points_database, someone) == 0
+    await happen(points_database, purchase(someone, "late", 1_00, at=day(6)))
+    found = await rows(points_database, "SELECT window_start FROM task_completions")
+    assert [row.window_start.isoformat() for row in found] == ["2025-03-10"]
+
+
+async def test_what_occurred_before_it_was_active_does_not_count(points_database: Database) -> None:
+    await active(points_database, "task", "two", task(), since=day(1))
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 1_00, at=day(0)), purchase(someone, "b", 1_00, at=day(1)))
+    assert await incentive_points(points_database, someone) == 0
+
+
+async def test_audience_is_asked_about_the_time_the_goal_was_reached(points_database: Database) -> None:
+    await active(points_database, "task", "gold", task(audience={"tiers": ["gold"]}))
+    someone, other = await member(points_database), await member(points_database)
+    await happen(points_database, tiers(someone, 1, ("gold", day(0))), tiers(other, 1, ("gold", day(5))))
+    for who in (someone, other):
+        await happen(points_database, *(purchase(who, f"{who}-{n}", 1_00, at=day(n)) for n in (1, 2)))
+    assert await incentive_points(points_database, someone) == 50
+    assert await incentive_points(points_database, other) == 0
+
+
+async def test_batch_of_many_members_is_one_story(points_database: Database) -> None:
+    await active(points_database, "task", "two", task())
+    people = [await member(points_database) for _ in range(20)]
+    await happen(points_database, *(purchase(who, f"{who}-{n}", 1_00) for n in range(3) for who in people))
+    assert [await incentive_points(points_database, who) for who in people] == [50] * 20
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+async def test_final_state_does_not_depend_on_the_order_of_purchases_and_returns(
+    points_database: Database, data: Any
+) -> None:
+    async with points_database.transaction() as tx:
+        known = await tx.fetch_value("SELECT count(*) FROM incentives")
+    if not known:
+        await active(points_database, "task", "two", task(window="weekly"))
+        await active(points_database, "task", "spend", task(goals=[{"measure": AMOUNT, "target": 30_00}]))
+        await active(points_database, "badge", "buyer", {
+            "measure": {"of": "purchases", "what": "amount"},
+            "levels": [{"threshold": 10_00, "name": {"zh": "铜"}, "points": 3},
+                       {"threshold": 25_00, "name": {"zh": "银"}, "points": 5}],
+        })  # fmt: skip
+    orders = data.draw(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 20_00)), min_size=1, max_size=6))
+    backs = [data.draw(st.sampled_from([0, 0, amount // 2, amount])) for _, amount in orders]
+    results = []
+    for turn in range(2):
+        who, run = await member(points_database), uuid4().hex
+        events = [purchase(who, f"{run}-{n}", amount, at=day(at)) for n, (at, amount) in enumerate(orders)]
+        events += [refund(f"{run}-{n}", f"{run}-{n}", back, at=day(21)) for n, back in enumerate(backs) if back > 0]
+        if turn:
+            events = data.draw(st.permutations(events))
+        cut = data.draw(st.integers(0, len(events)))
+        for part in (events[:cut], events[cut:], events[:1]):
+            if part:
+                await happen(points_database, *part)
+        completions = await rows(
+            points_database,
+            """SELECT task, window_start FROM task_completions WHERE member_id = :who AND state = 'rewarded'
+            ORDER BY task, window_start""",
+            who=who,
+        )
+        badges = await rows(
+            points_database, "SELECT level FROM member_badges WHERE member_id = :who AND held ORDER BY level", who=who
+        )
+        results.append((
+            await balance(points_database, who), await incentive_points(points_database, who),
+            [tuple(row) for row in completions], [row.level for row in badges],
+        ))  # fmt: skip
+    assert results[0] == results[1]
+
+
+async def test_reward_to_be_claimed_waits_for_the_click_and_is_given_once(
+    points_database: Database, operator: Client
+) -> None:
+    await active(points_database, "task", "two", task(claim="click"), since=datetime.now(UTC).replace(year=2024, day=1))
+    someone, path = await member(points_database), "/v1/members/{}/tasks/two/claims"
+    now = datetime.now(UTC)
+    await happen(points_database, purchase(someone, "a", 1_00, at=now))
+    early = await operator.post(path.format(someone), json={})
+    assert (early.status_code, early.json()["code"], early.json()["missing"]) == (409, "task_not_completed", [1])
+    (shown,) = (await operator.get(f"/v1/members/{someone}/tasks")).json()["tasks"]
+    assert (shown["state"], shown["goals"][0]["texts"]["en"]) == ("open", "1 more purchases")
+    await happen(points_database, purchase(someone, "b", 1_00, at=now))
+    (shown,) = (await operator.get(f"/v1/members/{someone}/tasks")).json()["tasks"]
+    assert (shown["state"], shown["claimable"]) == ("completed", True)
+    assert await incentive_points(points_database, someone) == 0
+    claimed = await operator.post(path.format(someone), json={})
+    assert (claimed.status_code, claimed.json()["state"], claimed.json()["points"]) == (200, "rewarded", 50)
+    again = await operator.post(path.format(someone), json={})
+    assert (again.status_code, again.json()["code"]) == (409, "already_claimed")
+    assert await incentive_points(points_database, someone) == 50
+    assert len((await operator.get(f"/v1/members/{someone}/task-completions")).json()["items"]) == 1
+    assert (await operator.post(path.format(uuid4()), json={})).status_code == 404
+
+
+async def test_claims_close_some_days_after_the_window(points_database: Database, operator: Client) -> None:
+    await active(points_database, "task", "daily", task(claim="click", window="daily", claim_days=1))
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 1_00), purchase(someone, "b", 1_00))
+    answer = await operator.post(f"/v1/members/{someone}/tasks/daily/claims", json={"day": day(0).date().isoformat()})
+    assert (answer.status_code, answer.json()["code"]) == (409, "claim_closed")
+
+
+async def test_nothing_active_costs_one_query(points_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    from points.cascade.domain import Bought
+    from points.incentives import followers
+    from points.ledger import handlers as ledger
+
+    someone = await member(points_database)
+    async with points_database.transaction() as tx:
+        wallets = await ledger.lock(tx, [someone])
+        asked: list[str] = []
+        fetch = tx.fetch_all
+        monkeypatch.setattr(
+            type(tx), "fetch_all", lambda self, sql, params=None: asked.append(sql) or fetch(sql, params)
+        )
+        one = Bought(member_id=someone, source="s", order_id="o", occurred_at=day(0), basis=1)
+        await followers.purchases_taken(tx, wallets, [one] * 100)
+    assert len(asked) == 1
+
+
+async def test_definitions_are_drafted_changed_activated_and_ended(points_database: Database, operator: Client) -> None:
+    path = "/v1/incentives/task/two"
+    body = {"kind": "task", "name": {"zh": "两单"}, **task()}
+    assert (await operator.post(path, json=body)).status_code == 201
+    assert (await operator.post(path, json=body)).json()["code"] == "incentive_exists"
+    changed = await operator.put(path, json={**body, "window": "daily"}, headers={"If-Match": '"1"'})
+    assert (changed.status_code, changed.json()["revision"]) == (200, 2)
+    assert (await operator.put(path, json=body, headers={"If-Match": '"1"'})).status_code == 412
+    assert (await operator.post(f"{path}/end")).json()["code"] == "wrong_state"
+    assert (await operator.post(f"{path}/activate")).json()["state"] == "active"
+    refused = await operator.put(path, json=body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "wrong_state")
+    words = await operator.put(path, json={**body, "window": "daily", "name": {"zh": "两单有礼"}})
+    assert words.json()["definition"]["name"]["zh"] == "两单有礼"
+    assert (await operator.post(f"{path}/end")).json()["state"] == "ended"
+    assert [one["key"] for one in (await operator.get("/v1/incentives?state=ended")).json()["items"]] == ["two"]
+    actions = [row.action for row in await rows(points_database, "SELECT action FROM audit_log ORDER BY id")]
+    assert actions == ["task.drafted", "task.changed", "task.activated", "task.changed", "task.ended"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"goals": []}, "goals"),
+        ({"window": "campaign"}, "first_day"),
+        ({"goals": [{"measure": {"of": "activities"}, "target": 1}]}, "activity"),
+        ({"goals": [{"measure": {"of": "purchases", "what": "sum"}, "target": 1}]}, "counted"),
+        ({"reward": {"points": -1}}, "points"),
+        ({"unknown": 1}, "unknown"),
+    ],
+)
+async def test_bad_definitions_are_refused_naming_what_is_wrong(
+    operator: Client, points_database: Database, change: dict[str, Any], words: str
+) -> None:
+    answer = await operator.post(
+        "/v1/incentives/task/bad", json={"kind": "task", "name": {"en": "x"}, **task(), **change}
+    )
+    assert answer.status_code == 422
+    assert words in str(answer.json()["errors"])
+    assert await value(points_database, "SELECT count(*) FROM incentives") == 0
+
+
+async def test_a_task_needs_the_badge_it_gives(points_database: Database, operator: Client) -> None:
+    body = {"kind": "task", "name": {"en": "x"}, **task(reward={"badge": "hero"})}
+    await operator.post("/v1/incentives/task/brave", json=body)
+    answer = await operator.post("/v1/incentives/task/brave/activate")
+    assert (answer.status_code, answer.json()["missing"]) == (409, "badge hero")
