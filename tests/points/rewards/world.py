@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from common.events import event_of
-from common.events.members import MemberTierChanged, TierSince
+from common.events.members import MemberRegistered, MemberTierChanged, TierSince
 from common.events.programme import ProgrammeSettings, ProgrammeUpdated
 from common.events.segments import SegmentEntered
 from common.security.callers import Caller
@@ -41,7 +41,8 @@ async def member(database: Database, *lots: tuple[int, datetime | None]) -> UUID
     """A member with these points: (points, expires_at)."""
     member_id = uuid4()
     async with database.transaction() as tx:
-        await ledger.open_wallets(tx, [member_id])
+        registered = MemberRegistered(member_id=member_id, revision=1, registered_at=soon(-400))
+        await facts.keep_states(tx, [event_of(registered)])
         wallets = await ledger.lock(tx, [member_id])
         earned = tx.now - timedelta(days=30)
         for number, (points, expires_at) in enumerate(lots):
