@@ -26,7 +26,7 @@ from points.adjustments.domain import (
     Posted,
 )
 from points.adjustments.errors import AdjustmentUnknownError, ExpiryPassedError
-from points.errors import MemberUnknownError
+from points.errors import MemberUnknownError, WalletTypeUnknownError
 from points.ledger import handlers as ledger
 from points.ledger.domain import ADJUSTMENT, Cause, Wallet, credit
 from points.merges import handlers as merges
@@ -100,6 +100,8 @@ async def adjust(tx: Transaction, caller: Caller, wish: Wish) -> Adjustment:
 
 async def _expires_at(tx: Transaction, wish: Wish) -> datetime | None:
     types = await wallet_types.load(tx)
+    if not types.knows(wish.wallet):
+        raise WalletTypeUnknownError(wish.wallet)
     kind = types.of(wish.wallet)
     if wish.kind not in (CREDIT, REVERSAL) or wish.expiry == NEVER:
         return None
@@ -219,12 +221,12 @@ async def _move(tx: Transaction, wallet: Wallet, one: Adjustment, undone: Adjust
 
 
 async def _give_back(tx: Transaction, wallet: Wallet, one: Adjustment, undone: Adjustment, cause: Cause) -> Posted:
-    """A debit reversed: what lots gave goes back into them, what became debt is credited (and repays debt first)."""
+    """A debit reversed: what became debt is credited (and repays it), what lots gave goes back into them."""
     before, from_lots = wallet.sequence, undone.points - undone.shortfall
-    if from_lots:
-        await ledger.give_back(tx, wallet, undone.sequence, from_lots, cause, from_account=ADJUSTMENT)
     if undone.shortfall:
         credit(wallet, undone.shortfall, cause, one.expires_at, from_account=ADJUSTMENT)
+    if from_lots:
+        await ledger.give_back(tx, wallet, undone.sequence, from_lots, cause, from_account=ADJUSTMENT)
     return Posted(sequence=before + 1, signed=one.points)
 
 
