@@ -66,7 +66,7 @@ async def measure(world: World) -> float:
                 asked_by="bench",
                 occurred_from=NOW.replace(year=NOW.year - 1, day=1),
                 occurred_until=NOW,
-                changes=Changes.model_validate(CHANGES).model_dump(mode="json"),
+                changes=Changes.model_validate(CHANGES).model_dump(mode="json", by_alias=True),
             )
         os.sched_setaffinity(0, {min(cores)})
         started = time.perf_counter()

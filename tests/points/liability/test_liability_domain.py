@@ -44,9 +44,9 @@ def test_with_nothing_earned_there_is_no_rate_and_nothing_owed() -> None:
     assert (found.ultimate_rate, found.outstanding, found.expected, found.breakage) == (None, 0, 0, 0)
 
 
-def test_nobody_ever_spent_so_all_breaks_away() -> None:
+def test_until_somebody_spends_all_points_are_expected_to_be_spent() -> None:
     found = estimate([cohort(1000, 0, 0, 0), cohort(500, 0, 0)])
-    assert (found.ultimate_rate, found.expected, found.breakage) == (Fraction(0), 0, 1500)
+    assert (found.ultimate_rate, found.expected, found.breakage) == (None, 1500, 0)
 
 
 def test_expired_points_are_not_expected_again() -> None:

@@ -20,7 +20,7 @@ DEFINITION = (
     "is usually spent by each age, and the rate that is spent in the end (Cape Cod method). Still expected of a group: "
     "its points × that rate × the share that usually comes later, at most what remains. The rest is breakage. Points "
     "that returns took back, and points that left by gifts, merges or corrections, are not in a group. The month that "
-    "is not over counts for a group's first month by half. Without any history all is expected to be spent."
+    "is not over counts for a group's first month by half. Until somebody has spent points all of them are expected to be spent."
 )
 
 
@@ -42,7 +42,9 @@ class LiabilityResponse(ResponseBody):
     outstanding: int = Field(description="Points in members' wallets, those that wait included; holds are not.")
     expected: int = Field(description="Of these, points that are expected to be spent.")
     breakage: int = Field(description="Of these, points that are not.")
-    ultimate_rate: float | None = Field(description="Share of points that is spent in the end; null without history.")
+    ultimate_rate: float | None = Field(
+        description="Share of points that is spent in the end; null until somebody has spent."
+    )
     per_points: int
     minor_units: int = Field(description="What `per_points` points are worth by the redemption policy.")
     liability: int = Field(description="Minor units that the expected points cost, rounded up.")

@@ -54,7 +54,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Liability:
-    """`ultimate_rate`: which share of points is spent in the end, None while nothing can be said of it.
+    """`ultimate_rate`: which share of points is spent in the end, None while nobody has spent any: then all are expected.
 
     `expected` of the `outstanding` points will be spent; `breakage` will not.
     """
@@ -90,7 +90,7 @@ def estimate(cohorts: Sequence[Cohort]) -> Liability:
     shares = [_share(developed, cohort.age) for cohort in cohorts]
     exposed = sum((cohort.base * share for cohort, share in zip(cohorts, shares, strict=True)), Fraction(0))
     seen = sum(cohort.seen for cohort in cohorts)
-    rate = max(Fraction(0), min(Fraction(1), Fraction(seen) / exposed)) if exposed > 0 else None
+    rate = min(Fraction(1), Fraction(seen) / exposed) if exposed > 0 and seen > 0 else None
     found = [_estimate(cohort, share, rate) for cohort, share in zip(cohorts, shares, strict=True)]
     return Liability(
         cohorts=found,

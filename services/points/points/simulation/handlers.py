@@ -47,7 +47,7 @@ async def ask(
         asked_by=caller.subject,
         occurred_from=occurred_from,
         occurred_until=occurred_until,
-        changes=changes.model_dump(mode="json"),
+        changes=changes.model_dump(mode="json", by_alias=True),
     )
     await audit(tx, caller, "what_if.asked", str(row.what_if_id), name=name)
     return row

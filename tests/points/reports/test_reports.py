@@ -1,0 +1,64 @@
+"""Reports over the API: by period and by rule, on a ledger with every kind of movement that purchases make."""
+
+from typing import Any
+
+from common.storage import Database
+from tests.points.world import day, happen, member, purchase, refund, rule
+
+POINTS, RULES, LIABILITY = "/v1/reports/points", "/v1/reports/rules", "/v1/reports/liability"
+MARCH = {"first": "2025-03-01", "last": "2025-04-30"}
+
+
+async def test_points_are_told_by_month_with_what_is_outstanding_after_each(
+    points_database: Database, client: Any
+) -> None:
+    ann = await member(points_database)
+    await happen(points_database, purchase(ann, "a1", 10_000), purchase(ann, "a2", 5_000, at=day(40)))
+    await happen(points_database, refund("a1", "r1", 4_000, at=day(45)))
+    async with client(role="operator") as operator:
+        found = (await operator.get(POINTS, params={**MARCH, "period": "month"})).json()
+        growth = (await operator.get(POINTS, params={**MARCH, "wallet": "growth"})).json()
+    months = [(one["figures"]["earned"], one["figures"]["clawed_back"], one["outstanding"]) for one in found["periods"]]
+    assert months == [(100, 0, 100), (50, 40, 110)]
+    assert (found["total"]["change"], found["outstanding_now"]) == (110, 110)
+    assert growth["outstanding_now"] == 0
+
+
+async def test_each_rule_version_is_told_with_what_it_paid_and_what_returns_took(
+    points_database: Database, client: Any
+) -> None:
+    ann = await member(points_database)
+    await rule(points_database, "bonus", {"kind": "fixed", "points": 20})
+    await happen(points_database, purchase(ann, "a1", 10_000), refund("a1", "r1", 5_000))
+    async with client(role="operator") as operator:
+        found = (await operator.get(RULES, params=MARCH)).json()["rules"]
+        nothing = (await operator.get(RULES, params={"first": "2020-01-01", "last": "2020-01-02"})).json()["rules"]
+    told = {one["rule"]: (one["version"], one["points"], one["taken_back"], one["occasions"]) for one in found}
+    assert told == {"purchase_rate": (1, 100, 50, 1), "bonus": (1, 20, 10, 1)}
+    assert nothing == []
+
+
+async def test_days_in_the_wrong_order_are_refused_with_both(client: Any) -> None:
+    async with client(role="operator") as operator:
+        refused = await operator.get(POINTS, params={"first": "2025-02-01", "last": "2025-01-01"})
+        many = await operator.get(POINTS, params={"first": "1900-01-01", "last": "2025-01-01"})
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_range")
+    assert (refused.json()["first"], refused.json()["last"]) == ("2025-02-01", "2025-01-01")
+    assert many.status_code == 422
+
+
+async def test_the_liability_says_its_method_and_what_the_points_cost(points_database: Database, client: Any) -> None:
+    ann = await member(points_database)
+    await happen(points_database, purchase(ann, "a1", 10_000), purchase(ann, "a2", 5_000, at=day(40)))
+    async with client(role="operator") as operator:
+        before = (await operator.get(LIABILITY)).json()
+        body = {"member_id": str(ann), "reference": "cup", "points": 60}
+        redeemed = await operator.post("/v1/redemptions", json=body)
+        after = (await operator.get(LIABILITY)).json()
+    assert redeemed.status_code in (200, 201), redeemed.text
+    assert (before["method"], before["outstanding"], before["ultimate_rate"]) == ("cape_cod", 150, None)
+    assert (before["expected"], before["breakage"]) == (150, 0)
+    assert [(one["month"], one["points"]) for one in before["cohorts"]] == [("2025-03", 100), ("2025-04", 50)]
+    assert (after["outstanding"], after["cohorts"][0]["spent"]) == (90, 60)
+    assert after["expected"] + after["breakage"] == 90
+    assert after["liability"] <= after["most"] == 90 * after["minor_units"] // after["per_points"]
