@@ -20,7 +20,8 @@ DEFINITION = (
     "is usually spent by each age, and the rate that is spent in the end (Cape Cod method). Still expected of a group: "
     "its points × that rate × the share that usually comes later, at most what remains. The rest is breakage. Points "
     "that returns took back, and points that left by gifts, merges or corrections, are not in a group. The month that "
-    "is not over counts for a group's first month by half. Until somebody has spent points all of them are expected to be spent."
+    "is not over counts for a group's first month by half. "
+    "Until somebody has spent points, all of them are expected to be spent."
 )
 
 

@@ -54,7 +54,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Liability:
-    """`ultimate_rate`: which share of points is spent in the end, None while nobody has spent any: then all are expected.
+    """`ultimate_rate`: which share of points is spent in the end, None until somebody has: then all are expected.
 
     `expected` of the `outstanding` points will be spent; `breakage` will not.
     """
