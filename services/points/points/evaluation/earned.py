@@ -114,7 +114,7 @@ class Sum:
         for place in multipliers:
             running = self._multiply(place, entries[place], running, tier, lines)
         for place in fixed:
-            numerators[place] = entries[place].points * self.denominator
+            self.numerators[place] = entries[place].points * self.denominator
 
     def _multiply(self, place: int, entry: Entry, running: int, tier: str, lines: Sequence[Line]) -> int:
         """The share of a multiplier is what it adds to what rates and earlier multipliers gave."""
