@@ -52,19 +52,24 @@ class PointsEarned(PointsMoved):
 
 
 class PointsClawedBack(PointsMoved):
-    """A return took points back. `shortfall` is what was not there any more: debt, or written off, by policy."""
+    """A return took points back. `shortfall` is what was not there any more: debt, or written off, by policy.
+
+    `pending` of the points were still waiting: `balance` never had them.
+    """
 
     TYPE: ClassVar[str] = "points.clawed_back.v1"
 
     return_id: Key
     shortfall: Points = 0
     policy: Key = "allow_negative"
+    pending: Points = 0
 
 
 class PointsRepriced(Contract):
     """A late fact (a tier) changed what a purchase should have earned; `points` is the signed difference.
 
-    `shortfall` is what of a lowering was not there any more: debt, or written off, by policy.
+    `shortfall` is what of a lowering was not there any more: debt, or written off, by policy. `pending`, signed as
+    `points`, is the part that waits.
     """
 
     TYPE: ClassVar[str] = "points.repriced.v1"
@@ -81,6 +86,7 @@ class PointsRepriced(Contract):
     reason: Key = "tier_history"
     shortfall: Points = 0
     policy: Key = "allow_negative"
+    pending: int = 0
 
     def subject(self) -> str:
         return self.order_id
@@ -190,7 +196,8 @@ class PointsAdjusted(Contract):
 
 
 class PointsTransferred(Contract):
-    """Points went from one member to another: one event for each side. `points` is signed.
+    """Points went from one member to another: one event for each side. `points` is signed, so is `pending`, the part
+    that waits.
 
     `reason`: `gift`, `merge`, `merge_undone`.
     """
@@ -207,6 +214,7 @@ class PointsTransferred(Contract):
     occurred_at: Instant
     transfer_id: UUID
     reason: Key = "gift"
+    pending: int = 0
 
     def subject(self) -> str:
         return str(self.member_id)
