@@ -1,4 +1,4 @@
-"""How many lots a second the expiry sweep writes down: transfers with their hashes, lots, wallets, events in the outbox.
+"""How many lots a second the expiry sweep writes down: transfers with hashes, lots, wallets, events in the outbox.
 
 Each member has five lots in two months that ended, as `end_of_month` leaves them: two transfers. One process, one
 transaction for each batch of wallets, as the timed job does it.

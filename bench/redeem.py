@@ -1,7 +1,7 @@
 """What redeeming costs a member with 10,000 lots, over what it costs one with 10.
 
-One redemption is a transaction of its own: lock, spend, `points.redeemed.v1` into the outbox, save, commit. It is done in
-this process by the ledger's handlers, without HTTP, which would add the same to both and so make the ratio smaller.
+One redemption is a transaction of its own: lock, spend, `points.redeemed.v1` into the outbox, save, commit. It is done
+in this process by the ledger's handlers, without HTTP, which would add the same to both and so make the ratio smaller.
 """
 
 import time

@@ -161,7 +161,7 @@ def transfer(wallet: Wallet, from_account: str, to_account: str, points: int, ca
         _move(wallet, to_account, points)
     if from_account == WALLET:
         wallet.balance -= points
-    elif from_account in MEMBERS_ACCOUNTS:
+    elif from_account != ISSUE and from_account in MEMBERS_ACCOUNTS:
         _move(wallet, from_account, -points)
     wallet.sequence = sequence = wallet.sequence + 1
     member_id, name, balance, debt, previous = wallet.member_id, wallet.name, wallet.balance, wallet.debt, wallet.head
@@ -169,8 +169,10 @@ def transfer(wallet: Wallet, from_account: str, to_account: str, points: int, ca
     wallet.head = head = chained(
         previous, member_id, name, sequence, from_account, to_account, points, balance, debt, pending, held, cause
     )
-    amounts = (member_id, name, sequence, from_account, to_account, points, balance, debt, pending, held)
-    wallet.transfers.append(Transfer(*amounts, *cause, previous, head))
+    wallet.transfers.append(Transfer(
+        member_id, name, sequence, from_account, to_account, points, balance, debt, pending, held, *cause,
+        previous, head,
+    ))  # fmt: skip
     return sequence
 
 
