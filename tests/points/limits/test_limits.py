@@ -1,0 +1,181 @@
+"""Limits and budgets on a real database: exact under concurrent workers, given back by returns to the same period."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from common.storage import Database
+from tests.points.world import PAYLOADS, day, happen, member, programme, purchase, refund, rows, rule, value
+
+USED = "SELECT rule, holder, period, points, uses FROM limit_usage ORDER BY rule, period, points"
+NOBODY = UUID(int=0)
+
+
+def to(amount: int, *, scope: str = "member", period: str = "ever", unit: str = "points") -> dict[str, Any]:
+    return {"scope": scope, "period": period, "unit": unit, "amount": amount}
+
+
+async def only(database: Database, key: str, effect: dict[str, Any], **definition: Any) -> None:
+    """This rule and no purchase rate."""
+    await rule(database, "purchase_rate", {"kind": "rate", "points": 0, "per_minor_units": 100})
+    await rule(database, key, effect, **definition)
+
+
+async def sum_of_points(database: Database) -> int:
+    return int(await value(database, "SELECT COALESCE(sum(balance), 0) FROM wallets WHERE wallet = 'points'"))
+
+
+async def used(database: Database) -> list[tuple[str, str, int, int]]:
+    return [(one.rule, one.period, one.points, one.uses) for one in await rows(database, USED)]
+
+
+async def test_monthly_limit_cuts_and_begins_anew_in_the_programmes_zone(points_database: Database) -> None:
+    await only(
+        points_database, "rate", {"kind": "rate", "points": 1, "per_minor_units": 100}, limits=[to(150, period="month")]
+    )
+    someone = await member(points_database)
+    late = datetime(2025, 3, 31, 15, 59, tzinfo=UTC)  # 23:59 in Shanghai
+    april = datetime(2025, 3, 31, 16, 0, tzinfo=UTC)
+    await happen(points_database, purchase(someone, "a", 100_00, at=day(0)), purchase(someone, "b", 100_00, at=late))
+    assert await sum_of_points(points_database) == 150
+    await happen(points_database, purchase(someone, "c", 100_00, at=april))
+    assert await sum_of_points(points_database) == 250
+    assert await used(points_database) == [("rate", "month:2025-03", 150, 2), ("rate", "month:2025-04", 100, 1)]
+
+
+async def test_limit_per_order_needs_no_row(points_database: Database) -> None:
+    await only(
+        points_database, "rate", {"kind": "rate", "points": 1, "per_minor_units": 100}, limits=[to(30, scope="order")]
+    )
+    someone = await member(points_database)
+    await happen(points_database, *(purchase(someone, key, 100_00) for key in "ab"))
+    assert await sum_of_points(points_database) == 60
+    assert await used(points_database) == []
+
+
+async def test_uses_a_day_and_a_week_from_the_programmes_first_day(points_database: Database) -> None:
+    await happen(points_database, programme(first_day_of_week=7))
+    await only(
+        points_database,
+        "gift",
+        {"kind": "fixed", "points": 10},
+        limits=[to(1, period="day", unit="uses"), to(2, period="week", unit="uses")],
+    )
+    someone = await member(points_database)
+    # day(0) is a Monday; with weeks from Sunday, day(-1) is of the same week and day(6) of the next
+    for number, key in enumerate(("a", "b", "c", "d", "e")):
+        await happen(points_database, purchase(someone, key, 1_00, at=day((-1, -1, 0, 1, 6)[number])))
+    assert await sum_of_points(points_database) == 30
+    assert ("gift", "week:2025-03-09", 20, 2) in await used(points_database)
+
+
+async def test_return_gives_back_to_the_period_it_was_taken_from(points_database: Database) -> None:
+    await only(
+        points_database,
+        "rate",
+        {"kind": "rate", "points": 1, "per_minor_units": 100},
+        limits=[to(100, period="month"), to(5, unit="uses")],
+    )
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00, at=day(0)))
+    await happen(points_database, refund("a", "r1", 33_33, at=day(40)))
+    assert ("rate", "month:2025-03", 67, 1) in await used(points_database)
+    await happen(points_database, refund("a", "r2", 66_67, at=day(41)))
+    assert await used(points_database) == [("rate", "ever", 0, 0), ("rate", "month:2025-03", 0, 0)]
+    await happen(points_database, purchase(someone, "b", 80_00, at=day(1)))
+    assert ("rate", "month:2025-03", 80, 1) in await used(points_database)
+
+
+async def test_return_before_its_purchase_gives_back_all_the_same(points_database: Database) -> None:
+    await only(
+        points_database,
+        "rate",
+        {"kind": "rate", "points": 1, "per_minor_units": 100},
+        limits=[to(1_000, scope="budget")],
+    )
+    someone = await member(points_database)
+    await happen(points_database, refund("a", "r", 40_00))
+    await happen(points_database, purchase(someone, "a", 100_00))
+    assert await used(points_database) == [("rate", "ever", 60, 1)]
+
+
+async def test_hundred_members_at_once_never_take_more_than_the_budget(points_database: Database) -> None:
+    await only(
+        points_database,
+        "gift",
+        {"kind": "fixed", "points": 30},
+        limits=[to(1_000, scope="budget"), to(20, scope="budget", period="month", unit="uses")],
+    )
+    await rule(points_database, "other", {"kind": "fixed", "points": 7}, limits=[to(500, scope="budget")])
+    people = [await member(points_database) for _ in range(100)]
+    await asyncio.gather(
+        *(happen(points_database, purchase(someone, f"o{number}", 1_00)) for number, someone in enumerate(people))
+    )
+    assert await sum_of_points(points_database) == 20 * 30 + 500
+    assert sorted(await used(points_database)) == [
+        ("gift", "ever", 600, 20),
+        ("gift", "month:2025-03", 600, 20),
+        ("other", "ever", 500, 72),
+    ]
+    told = [
+        json.loads(one.body)
+        for one in await rows(points_database, f"{PAYLOADS} WHERE routing_key = 'budget.exhausted.v1'")
+    ]
+    assert sorted((one["rule"], one["budget"], one["resets_at"]) for one in told) == [
+        ("gift", 20, "2025-03-31T16:00:00Z"),
+        ("other", 500, None),
+    ]
+
+
+async def test_exhausted_budget_pays_again_after_a_return_and_is_told_again(points_database: Database) -> None:
+    await only(points_database, "gift", {"kind": "fixed", "points": 60}, limits=[to(100, scope="budget")])
+    first, second = await member(points_database), await member(points_database)
+    await happen(points_database, purchase(first, "a", 1_00), purchase(second, "b", 1_00), purchase(second, "c", 1_00))
+    assert await sum_of_points(points_database) == 100
+    await happen(points_database, refund("a", "r", 1_00))
+    await happen(points_database, purchase(second, "d", 1_00))
+    assert await sum_of_points(points_database) == 100
+    assert await value(points_database, "SELECT count(*) FROM outbox WHERE routing_key = 'budget.exhausted.v1'") == 2
+    assert await used(points_database) == [("gift", "ever", 100, 2)]
+
+
+async def test_ten_workers_with_returns_keep_usage_and_takings_in_step(points_database: Database) -> None:
+    await only(
+        points_database,
+        "rate",
+        {"kind": "rate", "points": 1, "per_minor_units": 100},
+        limits=[to(700, scope="budget", period="month"), to(90, period="day")],
+    )
+    people = [await member(points_database) for _ in range(10)]
+
+    async def live(number: int, someone: UUID) -> None:
+        for turn in range(4):
+            await happen(points_database, purchase(someone, f"{number}-{turn}", 50_00, at=day(turn // 2)))
+            if turn % 2:
+                await happen(points_database, refund(f"{number}-{turn}", f"r{number}-{turn}", 25_00, at=day(turn)))
+
+    await asyncio.gather(*(live(number, someone) for number, someone in enumerate(people)))
+    (budget,) = await rows(points_database, f"SELECT points, uses FROM limit_usage WHERE holder = '{NOBODY}'")
+    assert budget.points <= 700
+    assert budget.points == await sum_of_points(points_database)
+    off = """
+        SELECT count(*) FROM limit_usage JOIN (
+            SELECT rule, holder, period, sum(points - points_back) AS points, sum(uses - uses_back) AS uses
+            FROM limit_takings GROUP BY rule, holder, period) AS taken USING (rule, holder, period)
+        WHERE (limit_usage.points, limit_usage.uses) IS DISTINCT FROM (taken.points, taken.uses)
+    """
+    assert await value(points_database, off) == 0
+
+
+@pytest.mark.parametrize("unit", ["points", "uses"])
+async def test_new_version_goes_on_with_what_the_old_one_used(points_database: Database, unit: str) -> None:
+    await only(points_database, "gift", {"kind": "fixed", "points": 1}, limits=[to(1, unit=unit)])
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 1_00))
+    await rule(points_database, "gift", {"kind": "fixed", "points": 1}, limits=[to(2, unit=unit)])
+    await happen(points_database, *(purchase(someone, key, 1_00) for key in "bc"))
+    assert await sum_of_points(points_database) == 2
