@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import accrual, expiry, fanout, growth, latency, redeem
+from bench import accrual, expiry, fanout, growth, latency, redeem, what_if
 from bench import world as worlds
 from bench.progress import say
 from bench.servers import Servers, servers
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
-PARTS = ("accrual", "growth", "latency", "redeem", "expiry", "fanout")
+PARTS = ("accrual", "growth", "latency", "redeem", "expiry", "what_if", "fanout")
 
 
 def main() -> None:
@@ -80,6 +80,9 @@ async def _points(found: Servers, parts: tuple[str, ...], rounds: int) -> dict[s
     if "expiry" in parts:
         per_second = await expiry.measure(await worlds.make(found, "expiry", "points"), rounds)
         figures["expiry_lots_per_s"] = round(per_second)
+    if "what_if" in parts:
+        per_second = await what_if.measure(await worlds.make(found, "what-if", "points"))
+        figures["what_if_purchases_per_s"] = round(per_second)
     return figures
 
 

@@ -23,7 +23,7 @@ _FILL = """
         jsonb_build_array(jsonb_build_array('sku-' || number % 300, 'tea', 1, amount / 2),
             jsonb_build_array('sku-' || number % 70, 'cup', 2, amount - amount / 2)),
         'base', false, 'floor', CASE number % 20 WHEN 0 THEN amount / 2 ELSE 0 END, NULL,
-        $2 - make_interval(mins => number % 120000), now(), '\\x00'
+        $2::timestamptz - make_interval(mins => number % 120000), now(), '\\x00'
     FROM (SELECT number, 1000 + number * 7919 % 90000 AS amount FROM generate_series(1, $3) AS number) AS made
 """
 
