@@ -19,6 +19,7 @@ MIN_IMPORTED, MAX_IMPORTED = 6, 64
 
 _VALUE = {character: value for value, character in enumerate(ALPHABET)}
 _BASE = len(ALPHABET)
+_PASSED_OVER = ("Pd", "Cf", "Cc")
 
 
 def check_character(body: str) -> str:
@@ -35,8 +36,12 @@ def written(prefix: str, normal: str) -> str:
 
 def normal(text: str) -> str:
     """How a code is compared: full-width and small letters, spaces and hyphens make no difference."""
-    wide = unicodedata.normalize("NFKC", text).upper()
-    return "".join(one for one in wide if not one.isspace() and unicodedata.category(one) not in ("Pd", "Cf", "Cc"))
+    while True:  # taking something out can let what is left compose: until nothing changes
+        wide = unicodedata.normalize("NFKC", text.upper())
+        kept = "".join(one for one in wide if not one.isspace() and unicodedata.category(one) not in _PASSED_OVER)
+        if kept == text:
+            return kept
+        text = kept
 
 
 def mistyped(text: str) -> bool:
