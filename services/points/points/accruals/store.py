@@ -7,6 +7,8 @@ from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from common.storage import Transaction
 from points.accruals.domain import Accrual, Key, Purchase, Repricing
 from points.database import columns
@@ -183,7 +185,11 @@ def _accrual_rows(accruals: Iterable[Accrual]) -> list[tuple[Any, ...]]:
     return [(*one[:10], _dumps(one[10]), one[11]) for one in sorted(accruals, key=itemgetter(0, 1, 2, 3, 4))]
 
 
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+def _dumps(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # a numerator beyond 64 bits
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _json(value: Any) -> str | None:

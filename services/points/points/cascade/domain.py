@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bought:
+class Bought(NamedTuple):
     """A purchase that was taken in. `basis` in minor units; `quantities` by sku; `points` by wallet."""
 
     member_id: UUID
@@ -17,9 +17,9 @@ class Bought:
     basis: int
     channel: str = ""
     shop: str = ""
-    quantities: Mapping[str, int] = field(default_factory=dict)
+    quantities: Mapping[str, int] = {}
     categories: frozenset[str] = frozenset()
-    points: Mapping[str, int] = field(default_factory=dict)
+    points: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

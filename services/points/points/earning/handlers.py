@@ -30,6 +30,7 @@ from points.returns import handlers as returns
 from points.times import Bounds, bounds
 
 Bringing = Event[PurchaseCompleted]
+NOTHING: frozenset[str] = frozenset()
 
 
 class Accrued(NamedTuple):
@@ -227,21 +228,21 @@ class _Batch:
 
 
 def _bought(one: Accrued) -> Bought:
-    purchase = one.purchase
+    purchase, lines = one.purchase, one.purchase.lines
     quantities: dict[str, int] = {}
-    for sku, _, quantity, _ in purchase.lines or ():
+    for sku, _, quantity, _ in lines or ():
         quantities[sku] = quantities.get(sku, 0) + quantity
     return Bought(
-        member_id=one.owner,
-        source=purchase.source,
-        order_id=purchase.order_id,
-        occurred_at=purchase.occurred_at,
-        basis=purchase.basis,
-        channel=purchase.channel,
-        shop=purchase.shop,
-        quantities=quantities,
-        categories=frozenset(line[1] for line in purchase.lines or () if line[1]),
-        points=_points(one.accruals),
+        one.owner,
+        purchase.source,
+        purchase.order_id,
+        purchase.occurred_at,
+        purchase.basis,
+        purchase.channel,
+        purchase.shop,
+        quantities,
+        frozenset(line[1] for line in lines if line[1]) if lines else NOTHING,
+        _points(one.accruals),
     )
 
 
