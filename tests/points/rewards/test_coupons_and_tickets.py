@@ -15,7 +15,7 @@ from points.policies import handlers as policies
 from points.redemption.errors import GrantRefusedError, GrantRequiredError
 from points.reward_fulfilment import handlers as fulfilment
 from points.reward_orders import handlers as orders
-from points.reward_orders.domain import Wanted
+from points.reward_orders.domain import Order, Wanted
 from points.reward_orders.refusals import AlreadyUsedError
 from points.reward_tickets import handlers as tickets
 from points.reward_tickets.domain import (
@@ -146,7 +146,7 @@ async def test_tickets_open_the_door_once_each(points_database: Database) -> Non
     assert order_after.state == "fulfilled"
 
 
-async def check_in(database: Database, code: str, key: str = "") -> tuple[orders.Order, Ticket]:
+async def check_in(database: Database, code: str, key: str = "") -> tuple[Order, Ticket]:
     async with database.transaction() as tx:
         return await fulfilment.check_in(tx, OPERATOR, code, key)
 

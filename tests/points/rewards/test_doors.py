@@ -80,7 +80,7 @@ async def test_catalogue_refuses_what_contradicts_itself(operator: Client) -> No
     other = {name: fact for name, fact in MUG.items() if name not in ("key", "stock")} | {"kind": "service"}
     assert (await send(operator, "PUT", "/v1/rewards/mug", 422, json=other))["field"] == "kind"
     assert (await send(operator, "GET", "/v1/rewards/none", 404))["code"] == "unknown_reward"
-    for change in (
+    wrong: tuple[dict[str, Any], ...] = (
         {"key": "Bad Key"},
         {"key": "available"},
         {"prices": []},
@@ -92,7 +92,8 @@ async def test_catalogue_refuses_what_contradicts_itself(operator: Client) -> No
         {"valid_from": "0001-01-01T00:00:00"},
         {"image_url": "javascript:alert(1)"},
         {"colour": "red"},
-    ):
+    )
+    for change in wrong:
         body = {**MUG, "key": "other", **change}
         assert (await send(operator, "POST", "/v1/rewards", 422, json=body))["code"] == "invalid_request"
 
@@ -287,7 +288,14 @@ async def test_every_refusal_of_an_order_names_its_facts(
     assert (await refused(422, address=None))["code"] == "address_needed"
     assert (await refused(404, member_id=str(uuid4())))["code"] == "unknown_member"
     assert (await refused(404, reward="nothing"))["code"] == "unknown_reward"
-    for change in ({"quantity": 0}, {"quantity": 101}, {"quantity": "1"}, {"address": {"name": "王"}}, {"x": 1}):
+    unreadable: tuple[dict[str, Any], ...] = (
+        {"quantity": 0},
+        {"quantity": 101},
+        {"quantity": "1"},
+        {"address": {"name": "王"}},
+        {"x": 1},
+    )
+    for change in unreadable:
         assert (await refused(422, **change))["code"] == "invalid_request"
     assert await balance(points_database, someone) == 150
 

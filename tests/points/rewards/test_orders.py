@@ -36,6 +36,7 @@ from tests.points.rewards.world import (
     advance,
     balance,
     member,
+    merge,
     offer,
     order,
     programme,
@@ -422,3 +423,24 @@ async def test_figures_by_day_tell_ordered_from_undone(points_database: Database
     ] == [("mug", 2, 3, 300, 1, 2, 200), ("trees", 1, 1, 30, 0, 0, 0)]
     assert [one.reward for one in only] == ["trees"]
     assert list(nothing) == []
+
+
+async def test_order_of_a_member_who_was_merged_is_the_survivors(points_database: Database) -> None:
+    stays, absorbed = await member(points_database, (10, None)), await member(points_database, (100, soon(9)))
+    await offer(points_database, reward(points=40, stock=9, limits=(Limit(quantity=2, per="ever"),)))
+    before = await order(points_database, absorbed)
+    await merge(points_database, stays, absorbed)
+    after = await order(points_database, absorbed)
+    assert (before.member_id, after.member_id) == (absorbed, stays)
+    with pytest.raises(LimitReachedError) as refused:
+        await order(points_database, stays)
+    assert refused.value.used == 2
+    assert await balance(points_database, stays) == 30
+    async with points_database.transaction() as tx:
+        found = await orders.orders(tx, member_id=stays, limit=10)
+    assert [one.order_id for one in found] == [after.order_id, before.order_id]
+    undone = await undo(points_database, before)
+    assert undone.order.given_back == 40
+    assert (await balance(points_database, stays), await balance(points_database, absorbed)) == (70, 0)
+    await undo(points_database, after)
+    assert await balance(points_database, stays) == 110

@@ -1,6 +1,7 @@
 """What a reward costs whom, when it can be had, and how often."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -169,7 +170,7 @@ def test_every_instant_lies_in_its_period_and_the_next_begins_where_it_ends(
         ({"limited_edition": True, "limits": (Limit(quantity=1, per="ever"),)}, "limited_edition"),
     ],
 )
-def test_reward_that_contradicts_itself_names_the_field(change: dict[str, object], field: str) -> None:
+def test_reward_that_contradicts_itself_names_the_field(change: dict[str, Any], field: str) -> None:
     with pytest.raises(RewardInvalidError) as refused:
         domain.check(reward(**change))
     assert refused.value.field == field

@@ -15,6 +15,7 @@ from common.storage.programme import programmes_updated
 from points.facts import handlers as facts
 from points.ledger import handlers as ledger
 from points.ledger.domain import Cause, credit
+from points.merges import handlers as merges
 from points.reward_fulfilment import handlers as fulfilment
 from points.reward_orders import handlers as orders
 from points.reward_orders.domain import Order, Wanted
@@ -37,12 +38,16 @@ def soon(days: float) -> datetime:
     return datetime.now(UTC) + timedelta(days=days)
 
 
+def _event(data: Any) -> Any:
+    return event_of(data)
+
+
 async def member(database: Database, *lots: tuple[int, datetime | None]) -> UUID:
     """A member with these points: (points, expires_at)."""
     member_id = uuid4()
     async with database.transaction() as tx:
         registered = MemberRegistered(member_id=member_id, revision=1, registered_at=soon(-400))
-        await facts.keep_states(tx, [event_of(registered)])
+        await facts.keep_states(tx, [_event(registered)])
         wallets = await ledger.lock(tx, [member_id])
         earned = tx.now - timedelta(days=30)
         for number, (points, expires_at) in enumerate(lots):
@@ -64,19 +69,19 @@ async def tier(database: Database, member_id: UUID, key: str) -> None:
         history=(TierSince(tier=key, since=since),),
     )
     async with database.transaction() as tx:
-        await facts.keep_histories(tx, [event_of(told)])
+        await facts.keep_histories(tx, [_event(told)])
 
 
 async def segment(database: Database, member_id: UUID, key: str) -> None:
     told = SegmentEntered(member_id=member_id, segment=key, revision=1, occurred_at=soon(-1))
     async with database.transaction() as tx:
-        await facts.keep_segments(tx, [event_of(told)])
+        await facts.keep_segments(tx, [_event(told)])
 
 
 async def programme(database: Database, **settings: Any) -> None:
     told = ProgrammeUpdated(revision=1, effective_at=soon(-500), settings=ProgrammeSettings(**settings))
     async with database.transaction() as tx:
-        await programmes_updated(tx, [event_of(told)])
+        await programmes_updated(tx, [_event(told)])
 
 
 def reward(key: str = "mug", *, points: int = 100, **facts: Any) -> Reward:
@@ -127,6 +132,11 @@ async def balance(database: Database, member_id: UUID) -> int:
     async with database.transaction() as tx:
         (wallet,) = await ledger.balances(tx, member_id, soon=tx.now)
     return wallet.available - wallet.debt
+
+
+async def merge(database: Database, stays: UUID, absorbed: UUID) -> None:
+    async with database.transaction() as tx:
+        await merges.merge(tx, OPERATOR, uuid4(), stays, absorbed, tx.now)
 
 
 async def value(database: Database, sql: str, **params: Any) -> Any:

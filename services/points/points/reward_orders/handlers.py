@@ -193,9 +193,10 @@ async def orders(
     before: tuple[datetime, UUID] | None = None,
     limit: int,
 ) -> list[Order]:
-    """The newest first; `since` is inclusive, `until` exclusive."""
+    """The newest first, of a member with those that were merged into it. `since` is inclusive, `until` exclusive."""
+    members = None if member_id is None else await facts.group(tx, member_id)
     return await store.orders(
-        tx, states=states, member_id=member_id, reward=reward, since=since, until=until, before=before, limit=limit
+        tx, states=states, member_ids=members, reward=reward, since=since, until=until, before=before, limit=limit
     )
 
 

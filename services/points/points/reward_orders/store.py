@@ -48,7 +48,7 @@ _OF_REQUEST = f"""
 _LIST = f"""
     SELECT {_FIELDS} FROM reward_orders
     WHERE (CAST(:states AS text[]) IS NULL OR state = ANY(CAST(:states AS text[])))
-        AND (CAST(:member_id AS uuid) IS NULL OR member_id = :member_id)
+        AND (CAST(:member_ids AS uuid[]) IS NULL OR member_id = ANY(CAST(:member_ids AS uuid[])))
         AND (CAST(:reward AS text) IS NULL OR reward = :reward)
         AND (CAST(:since AS timestamptz) IS NULL OR ordered_at >= :since)
         AND (CAST(:until AS timestamptz) IS NULL OR ordered_at < :until)
@@ -123,7 +123,7 @@ async def orders(
     tx: Transaction,
     *,
     states: Sequence[str] | None,
-    member_id: UUID | None,
+    member_ids: Sequence[UUID] | None,
     reward: str | None,
     since: datetime | None,
     until: datetime | None,
@@ -135,7 +135,7 @@ async def orders(
         _LIST,
         {
             "states": None if states is None else list(states),
-            "member_id": member_id,
+            "member_ids": None if member_ids is None else list(member_ids),
             "reward": reward,
             "since": since,
             "until": until,
