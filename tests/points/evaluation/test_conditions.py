@@ -47,8 +47,8 @@ def holds(
     return found
 
 
-def at(*parts: int, zone: ZoneInfo = SHANGHAI) -> Occasion:
-    return bought(at=datetime(*parts, tzinfo=zone).astimezone(UTC))  # type: ignore[arg-type]
+def at(year: int, month: int, day: int, hour: int = 0) -> Occasion:
+    return bought(at=datetime(year, month, day, hour, tzinfo=SHANGHAI).astimezone(UTC))
 
 
 def test_day_and_hour_are_those_of_the_programmes_zone() -> None:
@@ -247,6 +247,6 @@ def test_fields_of_an_activity(
     ],
 )
 def test_expiry_by_the_local_calendar(expiry: Expiry, earned: tuple[int, ...], gone: tuple[int, ...]) -> None:
-    begin = datetime(*earned, tzinfo=SHANGHAI).astimezone(UTC)  # type: ignore[arg-type]
-    assert expires_at(expiry, begin, SHANGHAI) == datetime(*gone, tzinfo=SHANGHAI)  # type: ignore[arg-type]
+    begin = at(*earned).occurred_at
+    assert expires_at(expiry, begin, SHANGHAI) == at(*gone).occurred_at
     assert expires_at(Expiry(kind="never"), begin, SHANGHAI) is None
