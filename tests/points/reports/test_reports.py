@@ -3,6 +3,7 @@
 from typing import Any
 
 from common.storage import Database
+from tests.points.rewards import world as rewards
 from tests.points.world import day, happen, member, purchase, refund, rule
 
 POINTS, RULES, LIABILITY = "/v1/reports/points", "/v1/reports/rules", "/v1/reports/liability"
@@ -62,3 +63,17 @@ async def test_the_liability_says_its_method_and_what_the_points_cost(points_dat
     assert (after["outstanding"], after["cohorts"][0]["spent"]) == (90, 60)
     assert after["expected"] + after["breakage"] == 90
     assert after["liability"] <= after["most"] == 90 * after["minor_units"] // after["per_points"]
+
+
+async def test_rewards_are_told_by_day_with_what_was_undone(points_database: Database, client: Any) -> None:
+    ann = await rewards.member(points_database, (500, None))
+    await rewards.offer(points_database, rewards.reward("course", kind="service"))
+    await rewards.order(points_database, ann, "course", goods=False, quantity=2)
+    undone = await rewards.order(points_database, ann, "course", goods=False)
+    await rewards.undo(points_database, undone)
+    async with client(role="operator") as operator:
+        (found,) = (await operator.get("/v1/reports/rewards")).json()["days"]
+        none = (await operator.get("/v1/reports/rewards", params={"reward": "mug"})).json()["days"]
+    assert (found["reward"], found["orders"], found["quantity"], found["points"]) == ("course", 2, 3, 300)
+    assert (found["orders_undone"], found["quantity_undone"], found["points_undone"]) == (1, 1, 100)
+    assert none == []

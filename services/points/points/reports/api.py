@@ -181,3 +181,43 @@ async def rules(tx: Tx, first: First = None, last: Last = None) -> RulesReport:
         last=until,
         rules=[RuleFigures.model_validate(row, from_attributes=True) for row in rows],
     )
+
+
+class RewardFigures(ResponseBody):
+    day: date = Field(description="Local day of the order, or of what undid it.")
+    reward: str
+    kind: str
+    orders: int
+    quantity: int
+    points: int
+    money: int = Field(description="Minor units.")
+    orders_undone: int = Field(description="Cancelled or returned on that day.")
+    quantity_undone: int
+    points_undone: int
+    money_undone: int
+
+
+class RewardsReport(ResponseBody):
+    as_of: datetime
+    first: date
+    last: date
+    days: list[RewardFigures]
+
+
+@router.get(
+    "/v1/reports/rewards",
+    dependencies=[allow("points:read")],
+    responses=may_answer(422),
+    summary="What rewards were ordered and undone, by day",
+)
+async def rewards(
+    tx: Tx, first: First = None, last: Last = None, reward: Annotated[Key | None, Query()] = None
+) -> RewardsReport:
+    since, until = handlers.default_range(tx, first, last, (await programme(tx)).time_zone)
+    rows = await handlers.by_reward(tx, since, until, reward)
+    return RewardsReport(
+        as_of=tx.now,
+        first=since,
+        last=until,
+        days=[RewardFigures.model_validate(row, from_attributes=True) for row in rows],
+    )

@@ -13,6 +13,7 @@ from common.storage.programme import programme
 from points.checks import handlers as checks
 from points.reports import domain, store
 from points.reports.domain import Figures, Moved, Period, Span
+from points.reward_orders import handlers as reward_orders
 
 MAX_PERIODS = 1_100
 """Three years of days."""
@@ -56,6 +57,14 @@ async def by_rule(tx: Transaction, first: date, last: date) -> Sequence[Row[Any]
     _check(first, last, 1)
     zone = ZoneInfo((await programme(tx)).time_zone)
     return await store.by_rule(tx, _midnight(first, zone), _midnight(last + domain.DAY, zone))
+
+
+async def by_reward(tx: Transaction, first: date, last: date, reward: str | None) -> Sequence[Row[Any]]:
+    """What was ordered, and what was undone, on these local days, by day and reward. Raises RangeError."""
+    _check(first, last, 1)
+    zone = ZoneInfo((await programme(tx)).time_zone)
+    since, until = _midnight(first, zone), _midnight(last + domain.DAY, zone)
+    return await reward_orders.figures(tx, since=since, until=until, reward=reward)
 
 
 async def duplicates(

@@ -12,6 +12,7 @@ from points.accruals.domain import Purchase
 from points.earning.domain import occasion_of
 from points.earning.pricing import Pricing, know, pricing
 from points.evaluation.book import FIRST_PURCHASE, Book
+from points.evaluation.occasion import Occasion
 from points.facts import handlers as facts
 from points.limits.domain import Usage
 from points.simulation.changes import Changes, changed
@@ -28,9 +29,8 @@ class Side:
         self.priced = priced
         self._usage = Usage(first_day_of_week=priced.terms.first_day_of_week)
 
-    def pay(self, purchase: Purchase, is_first: bool) -> tuple[list[Paid], list[str]]:
+    def pay(self, purchase: Purchase, occasion: Occasion, is_first: bool) -> tuple[list[Paid], list[str]]:
         """What it pays for the purchase, net of returns, and the coupons it gives."""
-        occasion = occasion_of(purchase)
         person = self.priced.person(purchase.member_id, purchase.occurred_at, is_first=is_first)
         found = self.priced.evaluate(occasion, person, purchase.recorded_at, self._usage, purchase.rounding)
         if found.used:
@@ -89,9 +89,9 @@ class Replay:
     def _replay(self, part: Sequence[Purchase], firsts: set[tuple[str, str]]) -> None:
         zone = self._before.priced.terms.zone
         for purchase in part:
-            is_first = purchase.key in firsts
-            before, coupons_before = self._before.pay(purchase, is_first)
-            after, coupons_after = self._after.pay(purchase, is_first)
+            occasion, is_first = occasion_of(purchase), purchase.key in firsts
+            before, coupons_before = self._before.pay(purchase, occasion, is_first)
+            after, coupons_after = self._after.pay(purchase, occasion, is_first)
             tier = self._before.priced.person(purchase.member_id, purchase.occurred_at).tier
             month = purchase.occurred_at.astimezone(zone).strftime("%Y-%m")
             self.comparison.add(Replayed(purchase.member_id, tier, month, before, after, coupons_before, coupons_after))
