@@ -31,7 +31,8 @@ async def get(client: Client, path: str, status: int = 200, **query: Any) -> Any
 async def test_balance_of_a_new_member_is_nothing(points_database: Database, operator: Client) -> None:
     someone = await member(points_database)
     body = await get(operator, f"/v1/members/{someone}/balance")
-    assert body["wallets"] == [{"wallet": "points", "available": 0, "debt": 0, "expiring": 0, "next_expiry": None}]
+    nothing = dict.fromkeys(("available", "pending", "held", "debt", "expiring"), 0)
+    assert body["wallets"] == [{"wallet": "points", **nothing, "next_expiry": None, "next_release": None}]
 
 
 async def test_balance_leaves_out_what_has_expired_and_tells_what_will(

@@ -105,7 +105,7 @@ class Comparison(RuleBasedStateMachine):
 
 def test_decisions_end_where_the_model_ends() -> None:
     steps = settings(max_examples=150, stateful_step_count=40, deadline=None)
-    run_state_machine_as_test(lambda: Comparison(InMemory), settings=steps)  # type: ignore[arg-type, no-untyped-call]
+    run_state_machine_as_test(lambda: Comparison(InMemory), settings=steps)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_postgresql_ends_where_the_model_ends(servers: Servers, runner: asyncio.
     database = Database(url, service="points", pool_size=1)
     steps = settings(max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
     try:
-        run_state_machine_as_test(lambda: Comparison(lambda: InPostgres(runner, database)), settings=steps)  # type: ignore[arg-type, no-untyped-call]
+        run_state_machine_as_test(lambda: Comparison(lambda: InPostgres(runner, database)), settings=steps)  # type: ignore[arg-type]
     finally:
         runner.run(database.close())
         runner.run(servers_module.drop(servers, url))
