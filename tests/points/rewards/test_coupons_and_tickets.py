@@ -146,6 +146,18 @@ async def test_tickets_open_the_door_once_each(points_database: Database) -> Non
     assert order_after.state == "fulfilled"
 
 
+async def test_tickets_with_a_money_part_are_given_out_when_it_is_paid(points_database: Database) -> None:
+    someone = await member(points_database, (100, None))
+    prices = (Price(option="mixed", points=20, money=1_00),)
+    await offer(points_database, reward("concert", kind="ticket", prices=prices))
+    placed = await order(points_database, someone, "concert", goods=False)
+    assert await tickets_of(points_database, placed.order_id, someone) == []
+    async with points_database.transaction() as tx:
+        paid = await fulfilment.pay(tx, TILL, placed.order_id, "wx-1")
+    (ticket,) = await tickets_of(points_database, placed.order_id, someone)
+    assert (paid.state, ticket.state) == ("accepted", "valid")
+
+
 async def check_in(database: Database, code: str, key: str = "") -> tuple[Order, Ticket]:
     async with database.transaction() as tx:
         return await fulfilment.check_in(tx, OPERATOR, code, key)

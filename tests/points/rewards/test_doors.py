@@ -156,6 +156,15 @@ async def test_stock_is_restocked_and_corrected_with_a_trace(points_database: Da
     ]
 
 
+async def test_limited_edition_keeps_its_stock_and_its_limit(operator: Client) -> None:
+    edition = {"limited_edition": True, "limits": [{"quantity": 1, "per": "ever"}]}
+    await published(operator, **edition)
+    endless = await send(operator, "PUT", "/v1/rewards/mug/stock", 422, json={"stock": None, "note": "more"})
+    assert (endless["code"], endless["field"]) == ("bad_reward", "limited_edition")
+    bad = await send(operator, "POST", "/v1/rewards", 422, json={**MUG, **edition, "key": "x", "stock": None})
+    assert bad["field"] == "limited_edition"
+
+
 async def test_offers_say_why_not_in_two_languages(points_database: Database, operator: Client) -> None:
     someone = await member(points_database, (150, None))
     await published(operator)

@@ -428,8 +428,9 @@ async def test_figures_by_day_tell_ordered_from_undone(points_database: Database
 async def test_order_of_a_member_who_was_merged_is_the_survivors(points_database: Database) -> None:
     stays, absorbed = await member(points_database, (10, None)), await member(points_database, (100, soon(9)))
     await offer(points_database, reward(points=40, stock=9, limits=(Limit(quantity=2, per="ever"),)))
-    before = await order(points_database, absorbed)
+    before = await order(points_database, absorbed, request_id="r-1")
     await merge(points_database, stays, absorbed)
+    assert (await order(points_database, absorbed, request_id="r-1")).order_id == before.order_id
     after = await order(points_database, absorbed)
     assert (before.member_id, after.member_id) == (absorbed, stays)
     with pytest.raises(LimitReachedError) as refused:

@@ -155,11 +155,13 @@ def placed(
     )
 
 
-def is_same(order: Order, wanted: Wanted) -> bool:
-    """Whether the order is the one that is wanted again. The address is compared by who can open it."""
-    return (order.member_id, order.reward, order.quantity) == (wanted.member_id, wanted.reward, wanted.quantity) and (
-        wanted.option in ("", order.price_option)
-    )
+def is_same(order: Order, wanted: Wanted, asked: UUID) -> bool:
+    """Whether the order is the one that is wanted again, by the member or (`asked`) by whom was merged into it since.
+    The address is compared by who can open it.
+    """
+    same_member = order.member_id in (wanted.member_id, asked)
+    same_option = wanted.option in ("", order.price_option)
+    return same_member and same_option and (order.reward, order.quantity) == (wanted.reward, wanted.quantity)
 
 
 def allowed(order: Order, *, by_member: bool = False) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ async def order(tx: Transaction, caller: Caller, wanted: Wanted, grant: Grant | 
         raise MemberUnknownError(wanted.member_id)
     asked, wanted = wanted.member_id, replace(wanted, member_id=owner)
     if before := await store.of_request(tx, caller.subject, wanted.request_id):
-        return Placed(order=await _same(tx, before, wanted), is_new=False)
+        return Placed(order=await _same(tx, before, wanted, asked), is_new=False)
     settings = await programme(tx)
     wallet = wallets.of(owner, WALLET)
     customer = offers.customer_of(known, owner, settings, tx, spendable=wallet.spendable, debt=wallet.debt)
@@ -109,9 +109,9 @@ async def _paid_in_points(tx: Transaction, wallet: Wallet, placed: Order) -> Ord
     return replace(placed, sequence=sequence)
 
 
-async def _same(tx: Transaction, before: Order, wanted: Wanted) -> Order:
+async def _same(tx: Transaction, before: Order, wanted: Wanted, asked: UUID) -> Order:
     same_address = wanted.address == await address_of(tx, before)
-    if not domain.is_same(before, wanted) or not same_address:
+    if not domain.is_same(before, wanted, asked) or not same_address:
         raise RequestIdReusedError(wanted.request_id, before.order_id)
     return before
 

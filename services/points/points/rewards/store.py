@@ -17,7 +17,7 @@ _FIELDS = """
 """
 _READ = f"SELECT {_FIELDS} FROM rewards JOIN reward_stocks USING (reward) WHERE reward = ANY(CAST(:rewards AS text[]))"
 _LOCK = f"""
-    SELECT {_FIELDS} FROM rewards JOIN reward_stocks USING (reward) WHERE reward = :reward FOR UPDATE OF rewards
+    SELECT {_FIELDS} FROM rewards JOIN reward_stocks USING (reward) WHERE reward = :reward FOR NO KEY UPDATE OF rewards
 """
 _LIST = f"""
     SELECT {_FIELDS} FROM rewards JOIN reward_stocks USING (reward)
