@@ -18,6 +18,7 @@ from points.errors import InsufficientPointsError
 from points.incentives import handlers as incentives
 from points.incentives.domain import DRAW, LimitReachedError
 from tests.points.conftest import Client
+from tests.points.coupons import world as coupons
 from tests.points.incentives.world import active, incentive_points
 from tests.points.world import PAYLOADS, balance, happen, member, purchase, rows, tiers, value
 
@@ -288,3 +289,27 @@ async def test_activating_a_draw_publishes_its_commitment_and_ending_it_the_seed
     someone = await member(points_database)
     answer = await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})
     assert answer.json()["reason"] == "not_active"
+
+
+async def test_coupon_that_was_won_is_taken_back_when_the_play_is_undone(points_database: Database) -> None:
+    await coupons.template(points_database, "ten")
+    prize = {"key": "c", "name": {"en": "c"}, "kind": "coupon", "coupon": "ten", "weight": 100}
+    await active(points_database, "draw", "spin", spin(prize, {**NOTHING, "weight": 0}))
+    someone = await member(points_database)
+    played = await play(points_database, someone)
+    assert played.coupon_id is not None
+    await undo(points_database, played.play_id)
+    assert await value(points_database, "SELECT state FROM coupons") == "revoked"
+
+
+async def test_points_that_expired_meanwhile_come_back_for_the_days_of_grace(points_database: Database) -> None:
+    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, cost=40))
+    someone = await rich(points_database)
+    played = await play(points_database, someone)
+    async with points_database.transaction() as tx:
+        past = tx.now - timedelta(days=1)
+        await tx.execute("UPDATE lots SET expires_at = :past", {"past": past})
+        await tx.execute("UPDATE wallets SET earliest_expiry = :past", {"past": past})
+    await undo(points_database, played.play_id)
+    found = await rows(points_database, "SELECT points, expires_at FROM lots WHERE expires_at > now()")
+    assert [row.points for row in found] == [40]

@@ -1,5 +1,6 @@
 """Tasks follow purchases, activities and returns: on a real database."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from common.storage import Database
 from tests.points.conftest import Client
+from tests.points.coupons import world as coupons
 from tests.points.incentives.world import active, activity, incentive_points, task
 from tests.points.world import PAYLOADS, balance, day, happen, member, purchase, refund, rows, tiers, value
 
@@ -204,9 +206,12 @@ async def test_nothing_active_costs_one_query(points_database: Database, monkeyp
         wallets = await ledger.lock(tx, [someone])
         asked: list[str] = []
         fetch = tx.fetch_all
-        monkeypatch.setattr(
-            type(tx), "fetch_all", lambda self, sql, params=None: asked.append(sql) or fetch(sql, params)
-        )
+
+        def count(_self: object, sql: str, params: Any = None) -> Any:
+            asked.append(sql)
+            return fetch(sql, params)
+
+        monkeypatch.setattr(type(tx), "fetch_all", count)
         one = Bought(member_id=someone, source="s", order_id="o", occurred_at=day(0), basis=1)
         await followers.purchases_taken(tx, wallets, [one] * 100)
     assert len(asked) == 1
@@ -259,3 +264,53 @@ async def test_a_task_needs_the_badge_it_gives(points_database: Database, operat
     await operator.post("/v1/incentives/task/brave", json=body)
     answer = await operator.post("/v1/incentives/task/brave/activate")
     assert (answer.status_code, answer.json()["missing"]) == (409, "badge hero")
+
+
+async def test_coupon_of_a_task_is_issued_once_and_taken_back_unless_it_was_used(points_database: Database) -> None:
+    await coupons.template(points_database, "ten")
+    await active(points_database, "task", "two", task(reward={"coupon": "ten"}))
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 10_00), purchase(someone, "b", 10_00))
+    (coupon,) = await rows(points_database, "SELECT state FROM coupons WHERE member_id = :who", who=someone)
+    assert coupon.state == "active"
+    await happen(points_database, refund("a", "r", 10_00))
+    (coupon,) = await rows(points_database, "SELECT state FROM coupons WHERE member_id = :who", who=someone)
+    assert coupon.state == "revoked"
+    await happen(points_database, purchase(someone, "c", 10_00))
+    found = await rows(points_database, "SELECT state FROM coupons WHERE member_id = :who ORDER BY state", who=someone)
+    assert [row.state for row in found] == ["active", "revoked"]
+    assert await value(points_database, "SELECT coupon_id IS NOT NULL FROM task_completions")
+
+
+async def test_coupon_that_cannot_be_issued_does_not_stop_the_rest(points_database: Database) -> None:
+    await active(points_database, "task", "two", task(reward={"points": 5, "coupon": "none-such"}))
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 10_00), purchase(someone, "b", 10_00))
+    assert await incentive_points(points_database, someone) == 5
+    assert await value(points_database, "SELECT state FROM task_completions") == "rewarded"
+
+
+async def test_of_many_clicks_at_once_one_is_rewarded(points_database: Database, operator: Client) -> None:
+    await active(points_database, "task", "two", task(claim="click"))
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 1_00), purchase(someone, "b", 1_00))
+    path = f"/v1/members/{someone}/tasks/two/claims"
+    answers = await asyncio.gather(*(operator.post(path, json={}) for _ in range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 5
+    assert await incentive_points(points_database, someone) == 50
+
+
+async def test_receipt_of_a_return_names_the_task_and_the_badge(points_database: Database, operator: Client) -> None:
+    await active(points_database, "task", "two", task())
+    await active(
+        points_database,
+        "badge",
+        "buyer",
+        {"measure": {"of": "purchases"}, "levels": [{"threshold": 2, "name": {"zh": "两单"}}]},
+    )
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 10_00), purchase(someone, "b", 10_00))
+    await happen(points_database, refund("a", "r", 10_00))
+    found = await rows(points_database, "SELECT subject, what, before, after FROM return_effects ORDER BY subject")
+    told = [(row.subject, row.after) for row in found if row.subject in ("badge", "task")]
+    assert told == [("badge", "revoked"), ("task", "taken back")]
