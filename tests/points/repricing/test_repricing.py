@@ -7,12 +7,9 @@ import pytest
 
 from common.events.points import PointsRepriced
 from common.storage import Database
-from points.accruals.domain import Accrual
 from points.checks import handlers as checks
 from points.ledger import handlers as ledger
 from points.ledger.domain import ALLOW_NEGATIVE, Cause, take
-from points.repricing.domain import correct
-from points.rules.domain import version_of
 from tests.points.world import (
     NOON,
     PAYLOADS,
@@ -163,21 +160,12 @@ async def test_repricing_uses_the_version_of_the_purchase_not_todays(points_data
     assert await balance(points_database, someone) == (200, 0)
 
 
-def test_correction_rounds_like_the_purchase_did() -> None:
-    rule = version_of(
-        rule="purchase_rate",
-        version=1,
-        wallet="points",
-        points=1,
-        per_minor_units=2_00,
-        multipliers={"gold": "1.5"},
-        effective_from=day(-900),
-    )
-    accrual = Accrual(
-        SHOP, "a", SOMEONE, "points", "CNY", 33_00, "purchase_rate", 1, 1, 2_00, "base", "1",
-        "half_up", 17, 0, 0, NOON, NOON, None, b"",
-    )  # fmt: skip
-    correction = correct(accrual, rule, "gold")
-    assert correction is not None
-    assert (correction.after.earned, correction.after.multiplier, correction.points) == (25, "1.5", 8)
-    assert correct(accrual, rule, "base") is None
+async def test_correction_rounds_like_the_purchase_did(points_database: Database) -> None:
+    await happen(points_database, programme(rounding="half_up"))
+    await rate(points_database, 1, 2_00, multipliers={"gold": "1.5"})
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 33_00, at=day(5)))
+    assert await balance(points_database, someone) == (17, 0)
+    await happen(points_database, programme(2, rounding="floor"))
+    await happen(points_database, tiers(someone, 1, ("gold", day(0))))
+    assert await balance(points_database, someone) == (25, 0)
