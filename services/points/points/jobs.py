@@ -8,6 +8,7 @@ from points.coupon_batches import handlers as coupon_batches
 from points.coupon_codes import handlers as coupon_codes
 from points.coupon_pools import handlers as coupon_pools
 from points.coupons import sweeps as coupon_sweeps
+from points.draws import epochs as draw_epochs
 from points.expiry import handlers as expiry
 from points.ledger import handlers as ledger
 from points.merges import handlers as merges
@@ -42,4 +43,5 @@ SCHEDULE = [
     every(seconds=60, run=coupon_sweeps.reseal),
     every(seconds=60, run=coupon_pools.reseal),
     every(seconds=600, run=coupon_codes.forget),
+    every(seconds=600, run=draw_epochs.seeds_rewrapped, name="draws.seeds_rewrapped"),
 ]

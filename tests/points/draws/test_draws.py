@@ -3,18 +3,23 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import SecretStr
 
+from common.events import event_of
+from common.events.members import MemberMerged
 from common.security.callers import SYSTEM
 from common.storage import Database
 from loyalty import fairness
+from points import keyring
 from points.draws import epochs, handlers
 from points.draws.domain import Play
-from points.errors import InsufficientPointsError
+from points.errors import InsufficientPointsError, PersonalDataClosedError
 from points.incentives import handlers as incentives
 from points.incentives.domain import DRAW, LimitReachedError
 from tests.points.conftest import Client
@@ -313,3 +318,43 @@ async def test_points_that_expired_meanwhile_come_back_for_the_days_of_grace(poi
     await undo(points_database, played.play_id)
     found = await rows(points_database, "SELECT points, expires_at FROM lots WHERE expires_at > now()")
     assert [row.points for row in found] == [40]
+
+
+class _NewKeys:
+    master_keys = SecretStr(f"new:{'C' * 43},test:{'A' * 43}")
+    index_key = SecretStr("B" * 43)
+
+
+async def test_seeds_are_sealed_again_after_a_new_master_key(points_database: Database) -> None:
+    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}))
+    sealed = "SELECT sealed_seed FROM draw_epochs"
+    before = await value(points_database, sealed)
+    keyring.prepare(_NewKeys())
+    async with points_database.transaction() as tx:
+        await epochs.seeds_rewrapped(tx)
+    after = await value(points_database, sealed)
+    assert (keyring.current().masters.key_id_of(before), keyring.current().masters.key_id_of(after)) == ("test", "new")
+    someone = await member(points_database)
+    assert (await play(points_database, someone)).number == 1
+
+
+async def test_without_a_master_key_nothing_is_played_or_paid(points_database: Database) -> None:
+    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, cost=10))
+    someone = await rich(points_database)
+    keyring.prepare(SimpleNamespace(master_keys=SecretStr("")))
+    with pytest.raises(PersonalDataClosedError):
+        await play(points_database, someone)
+    assert await balance(points_database, someone) == (100, 0)
+
+
+async def test_merged_member_plays_as_the_one_who_stayed(points_database: Database) -> None:
+    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, cost=10))
+    gone, stayed = await member(points_database), await rich(points_database)
+    await happen(
+        points_database,
+        event_of(
+            MemberMerged(merge_id=uuid4(), member_id=stayed, absorbed_member_id=gone, occurred_at=datetime.now(UTC))
+        ),
+    )
+    assert (await play(points_database, gone)).member_id == stayed
+    assert await balance(points_database, stayed) == (90, 0)

@@ -70,6 +70,16 @@ def open_seed(epoch: Epoch) -> bytes:
     return keyring.current().masters.open(epoch.sealed_seed, about=_about(epoch.draw, epoch.epoch))
 
 
+async def seeds_rewrapped(tx: Transaction) -> None:
+    """Timed job: after a new master key, seal with it the seeds that are not revealed yet."""
+    if keyring.given():
+        masters = keyring.current().masters
+        for epoch in await store.open_epochs(tx):
+            if masters.key_id_of(epoch.sealed_seed) != masters.current_id:
+                sealed = masters.seal(open_seed(epoch), about=_about(epoch.draw, epoch.epoch))
+                await store.reseal(tx, epoch.draw, epoch.epoch, sealed)
+
+
 def _about(draw: str, epoch: int) -> bytes:
     return f"draw|{draw}|{epoch}".encode()
 

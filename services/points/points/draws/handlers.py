@@ -32,6 +32,7 @@ from points.incentives import handlers as incentives
 from points.incentives.domain import DRAW, LimitReachedError, NotInAudienceError
 from points.ledger import handlers as ledger
 from points.ledger.domain import REDEMPTION, Cause
+from points.merges import handlers as merges
 from points.payouts import handlers as payouts
 from points.payouts.domain import Occasion, Reward
 
@@ -58,6 +59,7 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str) -> 
     """Play once. Raises MemberUnknownError, IncentiveUnknownError, DrawClosedError, NotInAudienceError,
     LimitReachedError, InsufficientPointsError, PersonalDataClosedError (no master key to open the seed).
     """
+    member_id = await merges.survivor(tx, member_id)
     wallets = await ledger.lock(tx, [member_id])
     if not wallets.knows(member_id):
         raise MemberUnknownError(member_id)
@@ -255,6 +257,7 @@ async def _play(tx: Transaction, play_id: UUID, *, locked: bool = False) -> Play
 
 async def of_member(tx: Transaction, member_id: UUID) -> list[Entitled]:
     """The active draws that are for the member. Raises MemberUnknownError."""
+    member_id = await merges.survivor(tx, member_id)
     await ledger.wallets_of(tx, member_id)
     settings = await programme(tx)
     zone = ZoneInfo(settings.time_zone)

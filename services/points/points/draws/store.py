@@ -23,6 +23,8 @@ _ADD_STOCKS = """
 _CLOSE = "UPDATE draw_epochs SET seed = :seed, closed_at = :now WHERE draw = :draw AND epoch = :epoch"
 _NEWEST = f"SELECT {_EPOCH} FROM draw_epochs WHERE draw = :draw ORDER BY epoch DESC LIMIT 1"
 _ONE = f"SELECT {_EPOCH} FROM draw_epochs WHERE draw = :draw AND epoch = :epoch"
+_OPEN_EPOCHS = f"SELECT {_EPOCH} FROM draw_epochs WHERE closed_at IS NULL ORDER BY draw FOR UPDATE"
+_RESEAL = "UPDATE draw_epochs SET sealed_seed = :sealed_seed WHERE draw = :draw AND epoch = :epoch"
 _EPOCHS = f"SELECT {_EPOCH} FROM draw_epochs WHERE draw = :draw AND epoch < :before ORDER BY epoch DESC LIMIT :limit"
 _NEXT_NUMBER = f"""
     UPDATE draw_epochs SET plays = plays + 1 WHERE draw = :draw AND closed_at IS NULL RETURNING {_EPOCH}
@@ -102,6 +104,15 @@ async def epochs(tx: Transaction, draw: str, *, before: int, limit: int) -> list
     """The newest first."""
     rows: Sequence[Any] = await tx.fetch_all(_EPOCHS, {"draw": draw, "before": before, "limit": limit})
     return [Epoch._make(row) for row in rows]
+
+
+async def open_epochs(tx: Transaction) -> list[Epoch]:
+    """All whose seed is not revealed, locked."""
+    return [Epoch._make(row) for row in await tx.fetch_all(_OPEN_EPOCHS)]
+
+
+async def reseal(tx: Transaction, draw: str, epoch: int, sealed_seed: bytes) -> None:
+    await tx.execute(_RESEAL, {"draw": draw, "epoch": epoch, "sealed_seed": sealed_seed})
 
 
 async def next_number(tx: Transaction, draw: str) -> Epoch | None:

@@ -11,6 +11,7 @@ from common.storage.programme import programme
 from points.activities import handlers as activities
 from points.errors import MemberUnknownError
 from points.ledger import handlers as ledger
+from points.merges import handlers as merges
 
 SOURCE = "//loyalty/points/sign-ins"
 SIGN_IN = "sign_in"
@@ -27,6 +28,7 @@ class SignInRefusedError(Exception):
 
 async def sign_in(tx: Transaction, member_id: UUID, channel: str | None) -> bool:
     """Sign in for today; False when the member had. Raises MemberUnknownError."""
+    member_id = await merges.survivor(tx, member_id)
     wallets = await ledger.lock(tx, [member_id])
     if not wallets.knows(member_id):
         raise MemberUnknownError(member_id)

@@ -17,6 +17,7 @@ from points.incentives.domain import STREAK, Incentive, IncentiveUnknownError, L
 from points.ledger import handlers as ledger
 from points.ledger.domain import REDEMPTION, Cause
 from points.ledger.handlers import Wallets
+from points.merges import handlers as merges
 from points.payouts import handlers as payouts
 from points.payouts.domain import Occasion, Reward
 from points.streaks import domain, store
@@ -160,6 +161,7 @@ async def make_up(tx: Transaction, member_id: UUID, key: str, day: date) -> Made
     """Make up a day that was missed, for points. Raises MemberUnknownError, IncentiveUnknownError, MakeUpRefusedError,
     LimitReachedError, InsufficientPointsError.
     """
+    member_id = await merges.survivor(tx, member_id)
     running, wallets, settings = await _of(tx, member_id, key), await ledger.lock(tx, [member_id]), await programme(tx)
     zone, plan = ZoneInfo(settings.time_zone), running.plan
     today = local_day(tx.now, zone)
@@ -216,6 +218,7 @@ class Shown:
 
 async def of_member(tx: Transaction, member_id: UUID) -> list[Shown]:
     """All active plans. Raises MemberUnknownError."""
+    member_id = await merges.survivor(tx, member_id)
     await ledger.wallets_of(tx, member_id)
     settings = await programme(tx)
     return [

@@ -18,6 +18,7 @@ from points.incentives import handlers as incentives
 from points.incentives.domain import TASK, Incentive, IncentiveUnknownError, NotInAudienceError
 from points.ledger import handlers as ledger
 from points.ledger.handlers import Wallets
+from points.merges import handlers as merges
 from points.tasks import domain, rewarding, store
 from points.tasks.domain import (
     COMPLETED,
@@ -154,6 +155,7 @@ class Shown:
 
 async def of_member(tx: Transaction, member_id: UUID) -> list[Shown]:
     """The active tasks that are for the member, in their windows of today. Raises MemberUnknownError."""
+    member_id = await merges.survivor(tx, member_id)
     await ledger.wallets_of(tx, member_id)
     settings = await programme(tx)
     zone = ZoneInfo(settings.time_zone)
@@ -191,6 +193,7 @@ async def claim(tx: Transaction, member_id: UUID, key: str, day: date | None) ->
     incentive = await incentives.one(tx, TASK, key)
     if incentive.active_from is None:
         raise IncentiveUnknownError(TASK, key)
+    member_id = await merges.survivor(tx, member_id)
     wallets = await ledger.lock(tx, [member_id])
     if not wallets.knows(member_id):
         raise MemberUnknownError(member_id)
