@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -177,9 +176,9 @@ async def test_debt_goes_back_while_it_is_owed(points_database: Database, operat
     assert await account(points_database, absorbed) == (0, 20, 0, 0)
 
 
-def told(stays: UUID, absorbed: UUID, merge_id: UUID, *, undone: bool = False, at: datetime = day(5)) -> Any:
+def told(stays: UUID, absorbed: UUID, merge_id: UUID, *, undone: bool = False) -> Any:
     kind = MemberUnmerged if undone else MemberMerged
-    return event_of(kind(merge_id=merge_id, member_id=stays, absorbed_member_id=absorbed, occurred_at=at))
+    return event_of(kind(merge_id=merge_id, member_id=stays, absorbed_member_id=absorbed, occurred_at=day(5)))
 
 
 async def test_events_merge_and_part_and_each_counts_once(points_database: Database) -> None:
@@ -267,3 +266,22 @@ async def test_order_of_arrival_does_not_matter_for_the_sum(points_database: Dat
     assert await account(points_database, stays) == (110, 0, 0, 0)
     assert await account(points_database, absorbed) == (0, 0, 0, 0)
     assert await value(points_database, "SELECT count(*) FROM returns WHERE state = 'waiting'") == 0
+
+
+async def test_corrections_made_before_a_merge_are_reversed_at_the_survivor(
+    points_database: Database, operator: Client
+) -> None:
+    stays, absorbed = await rich(points_database), await rich(points_database, (100, soon(days=2)))
+    bodies = [
+        {"member_id": str(absorbed), "kind": kind, "points": 30, "reason": "goodwill", "expiry": expiry}
+        for kind, expiry in (("credit", "never"), ("debit", "programme"))
+    ]
+    credited, debited = [await post(operator, "/v1/adjustments", body) for body in bodies]
+    await merge(operator, stays, absorbed)
+    assert await account(points_database, stays) == (100, 0, 0, 0)
+    await post(operator, f"/v1/adjustments/{debited['adjustment_id']}/reverse", {})
+    assert await account(points_database, stays) == (130, 0, 0, 0)
+    await post(operator, f"/v1/adjustments/{credited['adjustment_id']}/reverse", {})
+    assert await account(points_database, stays) == (100, 0, 0, 0)
+    assert await account(points_database, absorbed) == (0, 0, 0, 0)
+    await holds_together(points_database)

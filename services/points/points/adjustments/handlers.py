@@ -1,5 +1,6 @@
 """People correct wallets: at once, or after a second person agreed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -15,6 +16,7 @@ from points.adjustments.domain import (
     ADJUSTED,
     ADJUSTED_BACK,
     CREDIT,
+    DEBIT,
     DEBT_WRITTEN_OFF,
     PENDING,
     POSTED,
@@ -162,8 +164,9 @@ async def _post(tx: Transaction, caller: Caller, one: Adjustment, *, note: str, 
     wallets = await ledger.lock(tx, members)
     if not wallets.knows(one.member_id):
         raise MemberUnknownError(one.member_id)
-    # A reversal goes to where the points were; what comes back there goes on to the survivor.
-    owner = one.member_id if undone else await merges.survivor(tx, one.member_id)
+    # A debit is given back into the lots that it took from; what comes back there goes on to the survivor.
+    gives_back = undone is not None and undone.kind == DEBIT
+    owner = one.member_id if gives_back else await merges.survivor(tx, one.member_id)
     wallet = wallets.of(owner, one.wallet)
     await ledger.load_lots(tx, [wallet])
     posted = await _move(tx, wallet, one, undone)
@@ -214,7 +217,8 @@ async def _move(tx: Transaction, wallet: Wallet, one: Adjustment, undone: Adjust
             return domain.write_off(wallet, one.points, cause)
         return domain.debit(wallet, one.points, cause, allow_debt=one.allow_debt)
     if undone.kind == CREDIT:
-        return domain.debit(wallet, one.points, cause, allow_debt=one.allow_debt, first_lot=undone.sequence)
+        own = undone.sequence if undone.member_id == wallet.member_id else 0
+        return domain.debit(wallet, one.points, cause, allow_debt=one.allow_debt, first_lot=own)
     if undone.kind == WRITTEN_OFF:
         return domain.owe_again(wallet, one.points, cause)
     return await _give_back(tx, wallet, one, undone, cause)
@@ -249,3 +253,8 @@ async def get(tx: Transaction, adjustment_id: UUID) -> Adjustment:
     if found is None:
         raise AdjustmentUnknownError(adjustment_id)
     return found
+
+
+async def by_ids(tx: Transaction, adjustment_ids: Iterable[UUID]) -> dict[UUID, Adjustment]:
+    """Those that are known."""
+    return await store.by_ids(tx, adjustment_ids)

@@ -1,5 +1,6 @@
 """Points go from one member to another, through the clearing account `gift`."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -137,3 +138,8 @@ async def get(tx: Transaction, gift_id: UUID) -> Gift:
     if found is None:
         raise GiftUnknownError(gift_id)
     return found
+
+
+async def by_ids(tx: Transaction, gift_ids: Iterable[UUID]) -> dict[UUID, Gift]:
+    """Those that are known."""
+    return await store.by_ids(tx, gift_ids)

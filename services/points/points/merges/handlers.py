@@ -259,3 +259,8 @@ async def get(tx: Transaction, merge_id: UUID) -> Merge:
     if found is None:
         raise MergeUnknownError(merge_id)
     return found
+
+
+async def by_ids(tx: Transaction, merge_ids: Iterable[UUID]) -> dict[UUID, Merge]:
+    """Those that are known."""
+    return await store.by_ids(tx, merge_ids)

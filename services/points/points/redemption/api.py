@@ -9,6 +9,7 @@ from fastapi import Body, Query, Request, Response
 from common.http import CurrentCaller, Page, Paging, Router, Tx, allow, may_answer, page, paged
 from common.http.fields import Instant, Key
 from common.http.revision import IfMatch, check_revision, etag
+from points.facts import handlers as facts
 from points.merges import handlers as merges
 from points.policies import handlers as policies
 from points.redemption import giving_back, handlers, holds, quoting, store
@@ -187,7 +188,7 @@ async def _answer(tx: Tx, found: Redemption) -> RedemptionResponse:
     "/v1/members/{member_id}/redemptions",
     dependencies=[allow("points:read")],
     responses=may_answer(422),
-    summary="A member's holds and redemptions, the latest first",
+    summary="Holds and redemptions of a member and of those merged into it, the latest first",
 )
 async def of_member(
     member_id: UUID,
@@ -202,7 +203,7 @@ async def of_member(
 ) -> Page[RedemptionResponse]:
     rows = await store.page(
         tx,
-        await merges.survivor(tx, member_id),
+        await facts.group(tx, await merges.survivor(tx, member_id)),
         state=state or "",
         wallet=wallet or "",
         since=since or handlers.EARLIEST,

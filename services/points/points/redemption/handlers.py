@@ -1,6 +1,6 @@
 """Points are held, spent and given back: lock the member, decide, save, tell."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -236,3 +236,8 @@ async def get(tx: Transaction, redemption_id: UUID) -> Redemption:
     if found is None:
         raise RedemptionUnknownError(redemption_id)
     return found
+
+
+async def by_ids(tx: Transaction, redemption_ids: Iterable[UUID]) -> dict[UUID, Redemption]:
+    """Those that are known."""
+    return await store.by_ids(tx, redemption_ids)

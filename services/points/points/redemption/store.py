@@ -53,7 +53,7 @@ _USED = """
 """
 _PAGE = f"""
     SELECT {_FIELDS} FROM redemptions
-    WHERE member_id = :member_id AND (created_at, redemption_id) < (:before_time, :before_id)
+    WHERE member_id = ANY(CAST(:member_ids AS uuid[])) AND (created_at, redemption_id) < (:before_time, :before_id)
         AND created_at >= :since AND created_at < :until
         AND (:state = '' OR state = :state) AND (:wallet = '' OR wallet = :wallet)
     ORDER BY created_at DESC, redemption_id DESC LIMIT :limit
@@ -122,7 +122,7 @@ async def used_since(tx: Transaction, member_id: UUID, since: datetime, resets_a
 
 async def page(
     tx: Transaction,
-    member_id: UUID,
+    member_ids: Iterable[UUID],
     *,
     state: str,
     wallet: str,
@@ -131,9 +131,9 @@ async def page(
     before: tuple[datetime, UUID],
     limit: int,
 ) -> list[Redemption]:
-    """A member's holds and redemptions, the latest first; "" is any state, any wallet."""
+    """Holds and redemptions of these members, the latest first; "" is any state, any wallet."""
     params = {
-        "member_id": member_id,
+        "member_ids": list(member_ids),
         "state": state,
         "wallet": wallet,
         "since": since,

@@ -1,7 +1,7 @@
 """Statements and purchases: every movement with its reason."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Query
@@ -12,6 +12,7 @@ from common.http.fields import Instant, Key
 from points.ledger.domain import WALLET
 from points.ledger.handlers import FIRST_WALLET
 from points.statement import handlers
+from points.statement.domain import EN, ZH, Origin, text_of
 from points.statement.handlers import Earned, Movement
 
 router = Router(tags=["statement"])
@@ -71,9 +72,21 @@ class Earning(ResponseBody):
     credits: list[CreditOf]
 
 
+class OriginOf(ResponseBody):
+    """What `reference` is the id of: redemption, reward_order, draw_play, adjustment, gift, merge."""
+
+    kind: str
+    id: UUID
+    member_id: UUID | None = Field(description="Who gave, or who stayed.")
+    other_member_id: UUID | None = Field(description="Who received, or who was absorbed.")
+    name: str | None = Field(description="The order, the reward or the draw.")
+    reason: str | None
+    note: str | None
+
+
 class StatementEntry(ResponseBody):
     sequence: int
-    kind: str = Field(description="earned, clawed_back, shortfall, repriced, debt_repaid")
+    kind: str = Field(description="earned, clawed_back, redeemed, reserved, adjusted, gift_given, merged_in, …")
     points: int = Field(description="What it did to the balance: positive in, negative out, 0 for debt and write-offs.")
     amount: int = Field(description="How many points moved.")
     from_account: str
@@ -82,11 +95,13 @@ class StatementEntry(ResponseBody):
     debt: int
     order_source: str | None
     order_id: str | None
-    reference: str | None = Field(description="The return's id.")
+    reference: str | None = Field(description="A return's id, or the id of what `origin` tells.")
     occurred_at: datetime
     recorded_at: datetime
     hash: str
+    text: str = Field(description="The movement in a sentence, in the language that was asked for.")
     earning: Earning | None = Field(description="The purchase that explains it.")
+    origin: OriginOf | None = Field(description="What else explains it.")
 
 
 class ReturnOf(ResponseBody):
@@ -135,7 +150,19 @@ def earning_of(found: Earned) -> Earning:
     )
 
 
-def entry_of(movement: Movement) -> StatementEntry:
+def origin_of(found: Origin, locale: str) -> OriginOf:
+    return OriginOf(
+        kind=found.kind,
+        id=found.id,
+        member_id=found.member,
+        other_member_id=found.other,
+        name=(found.name_zh if locale == ZH else found.name_en) or None,
+        reason=found.reason or None,
+        note=found.note or None,
+    )
+
+
+def entry_of(movement: Movement, locale: str) -> StatementEntry:
     one = movement.transfer
     signs = {one.to_account: 1, one.from_account: -1}
     return StatementEntry(
@@ -153,7 +180,9 @@ def entry_of(movement: Movement) -> StatementEntry:
         occurred_at=one.occurred_at,
         recorded_at=one.recorded_at,
         hash=one.hash.hex(),
+        text=text_of(one, movement.origin, locale),
         earning=None if movement.earned is None else earning_of(movement.earned),
+        origin=None if movement.origin is None else origin_of(movement.origin, locale),
     )
 
 
@@ -168,11 +197,12 @@ async def statement(
     tx: Tx,
     paging: Annotated[Paging[tuple[int]], BySequence],
     wallet: Annotated[Key, Query()] = FIRST_WALLET,
+    locale: Annotated[Literal["zh-CN", "en"], Query(description="Of `text` and of names.")] = EN,
 ) -> Page[StatementEntry]:
     rows = await handlers.statement(
         tx, member_id, wallet, before=paging.after[0] if paging.after else None, limit=paging.fetch
     )
-    return page(rows, paging, key=lambda row: (row.transfer.sequence,), item=entry_of)
+    return page(rows, paging, key=lambda row: (row.transfer.sequence,), item=lambda row: entry_of(row, locale))
 
 
 @router.get(

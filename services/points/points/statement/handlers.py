@@ -14,6 +14,8 @@ from points.ledger import handlers as ledger
 from points.ledger.domain import Transfer
 from points.returns import handlers as returns
 from points.returns.domain import Return
+from points.statement import origins
+from points.statement.domain import Origin
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
@@ -29,10 +31,11 @@ class Earned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """A transfer, and the purchase that explains it."""
+    """A transfer, and what explains it: a purchase, or something else that points know of."""
 
     transfer: Transfer
     earned: Earned | None
+    origin: Origin | None
 
 
 async def statement(tx: Transaction, member_id: UUID, wallet: str, *, before: int | None, limit: int) -> list[Movement]:
@@ -41,7 +44,15 @@ async def statement(tx: Transaction, member_id: UUID, wallet: str, *, before: in
     orders = {(one.order_source, one.order_id) for one in transfers if one.order_id}
     bought = await accruals.purchases(tx, orders) if orders else {}
     known = {one.purchase.key: one for one in await _earned(tx, list(bought.values()))}
-    return [Movement(transfer=one, earned=known.get((one.order_source, one.order_id))) for one in transfers]
+    others = await origins.origins(tx, transfers)
+    return [
+        Movement(
+            transfer=one,
+            earned=known.get((one.order_source, one.order_id)),
+            origin=others.get(found) if (found := origins.id_in(one.reference)) else None,
+        )
+        for one in transfers
+    ]
 
 
 async def _earned(tx: Transaction, purchases: Sequence[Purchase]) -> list[Earned]:

@@ -1,0 +1,22 @@
+"""SQL of statements: what the references of movements stand for, many at a time."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from common.storage import Transaction
+
+_REWARD_ORDERS = """
+    SELECT order_id, reward, name_zh, name_en FROM reward_orders WHERE order_id = ANY(CAST(:ids AS uuid[]))
+"""
+_PLAYS = "SELECT play_id, draw, prize FROM draw_plays WHERE play_id = ANY(CAST(:ids AS uuid[]))"
+
+
+async def reward_orders(tx: Transaction, ids: Iterable[UUID]) -> Sequence[Any]:
+    """`order_id, reward, name_zh, name_en` of those ids that are orders of rewards."""
+    return await tx.fetch_all(_REWARD_ORDERS, {"ids": list(ids)})
+
+
+async def plays(tx: Transaction, ids: Iterable[UUID]) -> Sequence[Any]:
+    """`play_id, draw, prize` of those ids that are plays of a draw."""
+    return await tx.fetch_all(_PLAYS, {"ids": list(ids)})
