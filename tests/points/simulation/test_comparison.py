@@ -1,10 +1,12 @@
 """Two sets of rules over the same purchases: sums, winners and losers, and who pays twice."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from points.accruals.domain import Purchase
 from points.evaluation.earned import Earned, Evaluation, Share
 from points.simulation.domain import Change, Comparison, Overlap, Paid, Replayed, paid, sums
 
@@ -70,9 +72,15 @@ def earned(*points: int, wallet: str = "points") -> Evaluation:
     return Evaluation((Earned(wallet, sum(points), shares, None, None, None, ""),), (), ())
 
 
+def bought(basis: int, returned: int, rounding: str = "floor") -> Purchase:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    facts = ("//shop", "o1", ANN, "CNY", basis, basis, "", "", None, "base", False, rounding)
+    return Purchase(*facts, returned, None, at, at, b"")
+
+
 def test_what_came_back_is_taken_off_in_proportion() -> None:
-    assert [one.points for one in paid(earned(60, 40), 100, 50)] == [30, 20]
-    assert paid(earned(60, 40), 100, 100) == []
+    assert [one.points for one in paid(earned(60, 40), bought(100, 50))] == [30, 20]
+    assert paid(earned(60, 40), bought(100, 100)) == []
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=1, max_size=5), st.integers(1, 10_000), st.data())
@@ -80,7 +88,7 @@ def test_shares_net_of_returns_add_up_to_the_net(points: list[int], basis: int, 
     returned = data.draw(st.integers(0, basis))
     total = sum(points)
     taken = total if returned == basis else total * returned // basis
-    assert sums(paid(earned(*points), basis, returned)).get("points", 0) == total - taken
+    assert sums(paid(earned(*points), bought(basis, returned))).get("points", 0) == total - taken
 
 
 payments = st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(1, 50)), max_size=3)

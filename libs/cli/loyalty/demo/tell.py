@@ -1,6 +1,6 @@
 """What the demonstration tells: tables of what happened, one member's story, one purchase's way, the verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -98,6 +98,22 @@ def _cells(line: dict[str, Any], first: dict[str, Any]) -> list[str]:
     since = f"{(at - began).total_seconds() * 1000:,.0f}"
     said = (line.get("service"), line.get("type") or line.get("event"), line.get("subject"), line.get("outcome"))
     return [f"{at:%H:%M:%S}.{at.microsecond // 1000:03}", since, *(str(one or "") for one in said)]
+
+
+def what_if(found: Mapping[str, Any]) -> None:
+    """What another rule would have paid for the same purchases."""
+    result = found["result"]
+    table = Table("tier", "today", "what if", "difference", title=f"What if: {found['name']}", title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for one in (*result["tiers"], *({**wallet, "tier": "all"} for wallet in result["wallets"])):
+        table.add_row(one["tier"], f"{one['before']:,}", f"{one['after']:,}", f"{one['difference']:+,}")
+    out.print("", table, sep="\n")
+    pace = f", {found['per_second']:,.0f}/s" if found["per_second"] else ""
+    out.print(f"{result['purchases']:,} purchases replayed{pace}; nothing but this answer was written")
+    for one in result["double_payments"]:
+        rules = " and ".join(one["rules"])
+        out.print(f"{rules} would both pay {one['purchases_after']:,} purchases, {one['points']:,} points of it twice")
 
 
 def verdict(found: Sequence[Check]) -> bool:

@@ -10,12 +10,12 @@ from itertools import combinations
 from typing import NamedTuple
 from uuid import UUID
 
+from points.accruals.domain import Purchase, taken_in_total
 from points.evaluation.earned import Earned, Evaluation
-from points.evaluation.sums import rounded, whole_parts
+from points.evaluation.sums import whole_parts
 
 MOST = 20
 """How many winners and how many losers are named in each wallet."""
-FLOOR = "floor"
 
 
 class Paid(NamedTuple):
@@ -39,17 +39,16 @@ class Replayed(NamedTuple):
     coupons_after: Sequence[str] = ()
 
 
-def paid(evaluation: Evaluation, basis: int, returned: int) -> list[Paid]:
-    """What an evaluation pays when `returned` of the basis (minor units) has come back."""
-    return [one for earned in evaluation.earned for one in _paid(earned, basis, returned)]
+def paid(evaluation: Evaluation, purchase: Purchase) -> list[Paid]:
+    """What an evaluation of the purchase pays, less what its returns took back."""
+    return [one for earned in evaluation.earned for one in _paid(earned, purchase)]
 
 
-def _paid(earned: Earned, basis: int, returned: int) -> Iterator[Paid]:
+def _paid(earned: Earned, purchase: Purchase) -> Iterator[Paid]:
     points = [share.points for share in earned.shares]
-    if returned:
-        taken = earned.points if returned >= basis else rounded(earned.points * returned, basis, FLOOR)
-        net = earned.points - taken
-        points = whole_parts([one * net for one in points], earned.points, net) if earned.points else points
+    if purchase.returned and earned.points:
+        net = earned.points - taken_in_total(purchase, earned.points, earned.by_line)
+        points = whole_parts([one * net for one in points], earned.points, net)
     for share, of_rule in zip(earned.shares, points, strict=True):
         if of_rule:
             yield Paid(earned.wallet, share.rule, of_rule, bool(share.factor))

@@ -40,7 +40,7 @@ class Side:
             self._usage.exhausted.clear()
         wholly = bool(purchase.returned) and purchase.returned >= purchase.basis
         coupons = [] if wholly else [grant.template for grant in found.grants]
-        return paid(found, purchase.basis, purchase.returned), coupons
+        return paid(found, purchase), coupons
 
 
 class Replay:
