@@ -1,5 +1,7 @@
 """The check that the ledger holds finds what does not."""
 
+import json
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +12,8 @@ from common.storage import Database
 from points.checks import handlers as checks
 from points.checks.domain import Difference, Movement, Stored, judge
 from points.jobs import SCHEDULE
+from points.ledger.domain import HELD
+from tests.points.ledger.world import earn, open_member, spend
 from tests.points.world import day, happen, member, purchase, rate, refund, rows, tiers, value
 
 
@@ -154,3 +158,52 @@ def test_ledger_check_is_on_the_schedule() -> None:
     names = {job.name for job in SCHEDULE}
     assert names >= {"ledger.check", "ledger.check_everything", "returns.settle"}
     assert names >= {"ledger.release_due", "expiry.sweep", "expiry.notify_ahead"}
+
+
+async def test_points_that_are_held_belong_to_an_open_hold(points_database: Database) -> None:
+    """The complete check asks the redemptions; a hold that nobody knows of is named."""
+    someone = await open_member(points_database)
+    await earn(points_database, someone, 50, "a")
+    await spend(points_database, someone, 20, to_account=HELD)
+    async with points_database.transaction() as tx:
+        await checks.check_everything(tx)
+    (kept,) = await rows(points_database, "SELECT problems::text AS problems, held, pending FROM ledger_checks")
+    assert (kept.held, kept.pending) == (20, 0)
+    (problem,) = json.loads(kept.problems)
+    assert (problem["what"], problem["written"], problem["folded"]) == ("open holds", 20, 0)
+
+
+@pytest.mark.parametrize("account", ["pending", "held"])
+async def test_changed_account_is_found(points_database: Database, account: str) -> None:
+    someone = await open_member(points_database)
+    await earn(points_database, someone, 50, "a", waits=True)
+    await value(points_database, f"UPDATE wallets SET {account} = {account} + 3 RETURNING 1")
+    finding = await look(points_database)
+    assert {problem["what"] for problem in finding.problems} >= {account, f"sum of {account}"}
+
+
+async def test_lot_that_waits_in_writing_but_not_in_the_accounts_is_found(points_database: Database) -> None:
+    someone = await open_member(points_database)
+    await earn(points_database, someone, 50, "a", waits=True)
+    await value(points_database, "UPDATE lots SET pending = false RETURNING 1")
+    finding = await look(points_database)
+    assert {problem["what"] for problem in finding.problems} == {"lots", "lots that wait"}
+
+
+async def test_movements_are_told_by_day_folded_or_not(points_database: Database) -> None:
+    """A day is that of the programme's zone: 17:00 in London is the next day in Shanghai."""
+    someone = await open_member(points_database)
+    evening = datetime(2025, 3, 10, 17, tzinfo=UTC)
+    await earn(points_database, someone, 50, "a", at=evening - timedelta(hours=2))
+    await earn(points_database, someone, 20, "b", at=evening)
+    await check(points_database)
+    await earn(points_database, someone, 5, "c", at=evening)
+    async with points_database.transaction() as tx:
+        found = await checks.by_day(tx, "points", date(2025, 3, 10), date(2025, 3, 11))
+        only = await checks.by_day(tx, "points", date(2025, 3, 10), date(2025, 3, 10))
+    days = [(row.day, row.from_account, row.to_account, row.transfers, row.points) for row in found]
+    assert days == [
+        (date(2025, 3, 10), "issue", "wallet", 1, 50),
+        (date(2025, 3, 11), "issue", "wallet", 2, 25),
+    ]
+    assert [row.points for row in only] == [50]

@@ -39,7 +39,7 @@ _CHECKED = """
             checked + transfers AS transfers, GREATEST(checked, last) AS last,
             checked_balance + folded.balance AS folded_balance, checked_debt + folded.debt AS folded_debt,
             checked_pending + folded.pending AS folded_pending, checked_held + folded.held AS folded_held,
-            of_lots.remaining, of_lots.waiting
+            of_lots.remaining, of_lots.waiting, of_holds.points AS holds
         FROM moved CROSS JOIN LATERAL (
             SELECT count(*) AS transfers, max(sequence) AS last,
                 COALESCE(sum(points) FILTER (WHERE to_account = 'wallet'), 0)
@@ -58,7 +58,13 @@ _CHECKED = """
                 COALESCE(sum(lots.remaining) FILTER (WHERE pending), 0) AS waiting
             FROM lots
             WHERE lots.member_id = moved.member_id AND lots.wallet = moved.wallet AND lots.remaining > 0
-        ) AS of_lots
+        ) AS of_lots CROSS JOIN LATERAL (
+            SELECT CASE WHEN CAST(:with_lots AS boolean) THEN (
+                SELECT COALESCE(sum(redemptions.held), 0) FROM redemptions
+                WHERE redemptions.member_id = moved.member_id AND redemptions.wallet = moved.wallet
+                    AND redemptions.state = 'held'
+            ) ELSE moved.held END AS points
+        ) AS of_holds
     )
 """
 _KEEP_FOLDED = """
@@ -83,6 +89,7 @@ _SEEN = """
             ('debt', debt, folded_debt),
             ('pending', pending, folded_pending),
             ('held', held, folded_held),
+            ('open holds', held, holds),
             ('lots', remaining, folded_balance),
             ('lots that wait', waiting, folded_pending),
             ('newest transfer', sequence, last),
@@ -156,7 +163,9 @@ async def look(tx: Transaction, *, zone: str, limit: int) -> Ledger:
 
 
 async def advance(tx: Transaction, *, zone: str, with_lots: bool, limit: int) -> Ledger:
-    """The same, and the next look starts from here. `with_lots` adds up every lot, not only those of moved wallets."""
+    """The same, and the next look starts from here. `with_lots` adds up every lot, not only those of moved
+    wallets, and every hold that is open.
+    """
     await tx.execute(_NO_LIMIT)
     return _ledger(await tx.fetch_all(_ADVANCE, {"with_lots": with_lots, "zone": zone, "limit": limit}))
 
