@@ -68,5 +68,5 @@ async def test_figures_come_out_exact_whatever_the_broker_does(analytics_databas
     assert await spend_days(analytics_database) == {
         (date(2026, 3, 1), "web"): (PURCHASES, PURCHASES * 10_000, 0, RETURNS, RETURNS * 1_000)
     }
-    assert await value(analytics_database, "SELECT sum(earned) FROM points_days") == PURCHASES * 10
+    assert await value(analytics_database, "SELECT sum(points) FROM points_days") == PURCHASES * 10
     assert await value(analytics_database, "SELECT sum(notices) FROM notice_days") == PURCHASES

@@ -11,6 +11,8 @@ from common.events.registry import CONTRACTS, PUBLISHERS, SUBSCRIBERS
 from common.messaging import Subscription
 
 SERVICES = sorted(SUBSCRIBERS)
+TAKEN_AT_THE_DOOR = {"points": {"ActivityCompleted"}}
+"""What a service makes of a request over HTTP and takes itself, as if it had been published: it is not emitted."""
 BY_NAME = {contract.__name__: contract for contract in CONTRACTS.values()}
 
 
@@ -30,13 +32,16 @@ def test_a_handler_has_the_words_of_its_event_in_the_plural(service: str) -> Non
     """`purchase.completed` ↔ `purchases_completed`; one handler for several events of a noun may say less."""
     for one in subscriptions(service):
         noun = one.contract.TYPE.split(".")[0]
-        assert one.handler.__name__.split("_")[0] in (f"{noun}s", noun, "tiers"), one.handler.__qualname__
+        plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+        assert one.handler.__name__.split("_")[0] in (plural, noun, "tiers"), one.handler.__qualname__
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_says_what_the_registry_says_and_nothing_else(service: str) -> None:
     """The broker refuses the rest, and the outbox would stand still."""
-    assert sorted(set(made(service))) == sorted(contract.__name__ for contract in PUBLISHERS[service])
+    own = {contract.__name__ for contract in PUBLISHERS[service]}
+    assert set(made(service)) - own == TAKEN_AT_THE_DOOR.get(service, set())
+    assert own <= set(made(service))
 
 
 def made(service: str) -> Iterator[str]:

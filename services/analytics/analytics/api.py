@@ -2,6 +2,7 @@
 
 from analytics.facts import api as facts
 from analytics.frequency import api as frequency
+from analytics.happenings import api as happenings
 from analytics.notices import api as notices
 from analytics.points_usage import api as points_usage
 from analytics.retention import api as retention
@@ -13,5 +14,6 @@ ROUTERS = [
     frequency.router,
     retention.router,
     points_usage.router,
+    happenings.router,
     notices.router,
 ]

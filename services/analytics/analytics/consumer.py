@@ -5,24 +5,66 @@ Purchases come before their returns; members come last, since their rows are loc
 
 from analytics.calendar import handlers as calendar
 from analytics.facts import handlers as facts
+from analytics.happenings import handlers as happenings
 from analytics.notices import handlers as notices
 from analytics.people import handlers as people
 from analytics.points_usage import handlers as points_usage
 from analytics.returns import handlers as returns
+from common.events.coupons import (
+    CouponExpired,
+    CouponExpiring,
+    CouponIssued,
+    CouponReturned,
+    CouponRevoked,
+    CouponUsed,
+)
+from common.events.incentives import BadgeAwarded, BadgeRevoked, DrawPlayed, StreakReached, TaskCompleted
 from common.events.members import MemberRegistered, MemberTierChanged, MemberUpdated
 from common.events.notices import NoticeFailed, NoticeSent, NoticeSuppressed
-from common.events.points import PointsClawedBack, PointsEarned, PointsRepriced
+from common.events.points import (
+    PointsAdjusted,
+    PointsClawedBack,
+    PointsEarned,
+    PointsExpired,
+    PointsExpiring,
+    PointsGivenBack,
+    PointsHeld,
+    PointsHoldEnded,
+    PointsPending,
+    PointsRedeemed,
+    PointsReleased,
+    PointsRepriced,
+    PointsTransferred,
+)
 from common.events.programme import ProgrammeUpdated
 from common.events.purchases import PurchaseCompleted, PurchaseRefunded
-from common.messaging import on
+from common.events.rewards import RewardOrderChanged, RewardOrdered
+from common.events.rules import BudgetExhausted, RulePublished, RuleRetired
+from common.messaging import Subscription, on
 
-SUBSCRIPTIONS = [
+MOVEMENTS = (
+    *(PointsEarned, PointsPending, PointsReleased, PointsClawedBack, PointsRepriced, PointsHeld, PointsHoldEnded),
+    *(PointsRedeemed, PointsGivenBack, PointsExpired, PointsAdjusted, PointsTransferred),
+)
+COUPONS = (CouponIssued, CouponUsed, CouponReturned, CouponRevoked, CouponExpiring, CouponExpired)
+
+SUBSCRIPTIONS: list[Subscription] = [
     on(ProgrammeUpdated, calendar.programmes_updated),
     on(PurchaseCompleted, facts.purchases_completed),
     on(PurchaseRefunded, returns.purchases_refunded),
-    on(PointsEarned, points_usage.points_earned),
-    on(PointsClawedBack, points_usage.points_clawed_back),
-    on(PointsRepriced, points_usage.points_repriced),
+    *(on(contract, points_usage.points_moved) for contract in MOVEMENTS),
+    on(PointsExpiring, happenings.points_expiring),
+    on(RewardOrdered, happenings.rewards_happened),
+    on(RewardOrderChanged, happenings.rewards_happened),
+    *(on(contract, happenings.coupons_happened) for contract in COUPONS),
+    on(StreakReached, happenings.streaks_reached),
+    on(TaskCompleted, happenings.tasks_completed),
+    on(BadgeAwarded, happenings.badges_happened),
+    on(BadgeRevoked, happenings.badges_happened),
+    on(DrawPlayed, happenings.draws_played),
+    on(RulePublished, happenings.rules_happened),
+    on(RuleRetired, happenings.rules_happened),
+    on(BudgetExhausted, happenings.budgets_exhausted),
     on(NoticeSent, notices.notices_sent),
     on(NoticeFailed, notices.notices_failed),
     on(NoticeSuppressed, notices.notices_suppressed),

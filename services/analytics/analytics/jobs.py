@@ -2,6 +2,7 @@
 
 from analytics.calendar import handlers as calendar
 from analytics.facts import handlers as facts
+from analytics.happenings import handlers as happenings
 from analytics.notices import handlers as notices
 from analytics.points_usage import handlers as points_usage
 from analytics.proof import handlers as proof
@@ -10,7 +11,7 @@ from analytics.spend import handlers as spend
 from common.runtime.schedule import Job, daily, every
 from common.storage import Transaction
 
-MOVERS = (facts.move_days, returns.move_days, points_usage.move_days, notices.move_days)
+MOVERS = (facts.move_days, returns.move_days, points_usage.move_days, notices.move_days, happenings.move_days)
 
 
 async def rebuild(tx: Transaction) -> None:

@@ -18,6 +18,10 @@ ROUTES: list[tuple[str, dict[str, Any]]] = [
     ("/v1/frequency", {}),
     ("/v1/retention", RANGE),
     ("/v1/points", RANGE),
+    ("/v1/points/by-rule", RANGE),
+    ("/v1/points/by-reward", RANGE),
+    ("/v1/coupons", RANGE),
+    ("/v1/incentives", RANGE),
     ("/v1/notices/figures", RANGE),
 ]
 RANGED = [route for route in ROUTES if route[1] and route[0] != "/v1/frequency"]
@@ -25,7 +29,8 @@ RANGED = [route for route in ROUTES if route[1] and route[0] != "/v1/frequency"]
 
 def test_every_route_is_walked_here(app: Any) -> None:
     own = ("/v1/figures", "/v1/spend", "/v1/trend", "/v1/frequency", "/v1/retention", "/v1/points", "/v1/notices")
-    paths = {path for path in app.openapi()["paths"] if path.startswith(own)}
+    more = ("/v1/coupons", "/v1/incentives")
+    paths = {path for path in app.openapi()["paths"] if path.startswith(own + more)}
     assert paths == {path for path, _ in ROUTES}
 
 
@@ -93,6 +98,10 @@ def is_known(path: str, wrong: dict[str, Any]) -> bool:
         "/v1/trend": {"period"},
         "/v1/retention": {"period", "later"},
         "/v1/points": {"period", "wallet"},
+        "/v1/points/by-rule": {"period", "wallet"},
+        "/v1/points/by-reward": {"period"},
+        "/v1/coupons": {"period"},
+        "/v1/incentives": {"period"},
         "/v1/notices/figures": set(),
     }[path]
     ranged = {"from", "to"} & set(wrong)

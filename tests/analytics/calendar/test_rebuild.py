@@ -34,7 +34,7 @@ async def test_facts_move_to_the_days_of_the_new_zone(analytics_database: Databa
     await hear(analytics_database, settings(1, time_zone="America/New_York"))
     assert await rebuild(analytics_database) == 5
     assert await spend_days(analytics_database) == {(EVENING, "web"): (1, 10_000, 0, 1, 1_000)}
-    for rollup, measure in (("points_days", "earned"), ("notice_days", "notices")):
+    for rollup, measure in (("points_days", "points"), ("rule_days", "points"), ("notice_days", "notices")):
         sql = f"SELECT day FROM {rollup} GROUP BY day HAVING sum({measure}) <> 0"
         assert await value(analytics_database, sql) == EVENING
 

@@ -21,8 +21,8 @@ from tests.analytics.builders import hear, spend_days
 
 ZONES = ("Asia/Shanghai", "Europe/Berlin", "America/New_York")
 TABLES = (
-    "purchases, returns, spend_days, movements, points_days, notices, notice_days, members, tier_histories, "
-    "tier_spans, programme, rebuilds, proofs"
+    "purchases, returns, spend_days, movements, points_days, rule_days, happenings, notices, notice_days, "
+    "members, tier_histories, tier_spans, programme, rebuilds, proofs"
 )
 NIGHT = datetime(2026, 3, 28, 22, tzinfo=UTC)
 """Within the next hours clocks change in Berlin, and days begin in Shanghai, Berlin and New York."""

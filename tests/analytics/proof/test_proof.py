@@ -23,7 +23,7 @@ async def some_facts(database: Database) -> None:
 async def test_what_is_in_order_is_left_alone(analytics_database: Database) -> None:
     await some_facts(analytics_database)
     before = await spend_days(analytics_database)
-    assert await prove(analytics_database) == {"spend_days": 0, "points_days": 0, "notice_days": 0}
+    assert await prove(analytics_database) == {"spend_days": 0, "points_days": 0, "rule_days": 0, "notice_days": 0}
     assert await spend_days(analytics_database) == before
 
 
@@ -32,7 +32,8 @@ async def test_what_is_in_order_is_left_alone(analytics_database: Database) -> N
     [
         ("UPDATE spend_days SET gross = gross + 1 WHERE orders > 0", "spend_days"),
         ("DELETE FROM spend_days", "spend_days"),
-        ("UPDATE points_days SET earned = 0", "points_days"),
+        ("UPDATE points_days SET points = 0", "points_days"),
+        ("UPDATE rule_days SET points = points + 1", "rule_days"),
         ("UPDATE notice_days SET channel = 'lost'", "notice_days"),
     ],
 )
@@ -68,7 +69,9 @@ async def test_the_newest_proofs_can_be_read(analytics_database: Database) -> No
     await prove(analytics_database)
     async with analytics_database.transaction() as tx:
         latest = await handlers.latest(tx)
-    assert [(row.rollup, row.drifted) for row in latest] == [("notice_days", 0), ("points_days", 0), ("spend_days", 0)]
+    assert [(row.rollup, row.drifted) for row in latest] == [
+        (rollup, 0) for rollup in ("notice_days", "points_days", "rule_days", "spend_days")
+    ]
 
 
 async def test_facts_with_days_of_another_zone_ask_for_a_rebuild(analytics_database: Database) -> None:

@@ -1,22 +1,20 @@
 """Movements of points become facts, counted by day in the same transaction; and what they came to."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from typing import TypeVar
+from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from analytics.calendar.domain import Calendar, Period, Range, day_of
 from analytics.facts.handlers import once
 from analytics.points_usage import domain, store
-from analytics.points_usage.domain import MovementFact, PointsPeriod, PointsSums
+from analytics.points_usage.domain import PointsPeriod, PointsSums
+from analytics.points_usage.facts_of import movement
 from common.events import Event
-from common.events.points import PointsClawedBack, PointsEarned, PointsRepriced
 from common.messaging import Outcome
 from common.storage import Transaction
 from common.storage.programme import programme
-
-Moved = TypeVar("Moved", PointsEarned, PointsClawedBack, PointsRepriced)
 
 FOLD_LIMIT = 5_000
 
@@ -28,81 +26,23 @@ class PointsUsage:
     total: PointsSums
     outstanding_before: int
     outstanding_after: int
+    waiting_after: int
     periods: Sequence[PointsPeriod]
 
 
-async def points_earned(tx: Transaction, events: Sequence[Event[PointsEarned]]) -> Sequence[Outcome]:
-    return await _keep(tx, events, _earned)
-
-
-async def points_clawed_back(tx: Transaction, events: Sequence[Event[PointsClawedBack]]) -> Sequence[Outcome]:
-    return await _keep(tx, events, _clawed_back)
-
-
-async def points_repriced(tx: Transaction, events: Sequence[Event[PointsRepriced]]) -> Sequence[Outcome]:
-    return await _keep(tx, events, _repriced)
-
-
-async def usage(tx: Transaction, wallet: str, over: Range, calendar: Calendar, period: Period) -> PointsUsage:
-    """Raises RangeTooLongError."""
-    calendar.spans(over, period)
-    days = await store.days(tx, wallet, over)
-    before = (await store.before(tx, wallet, over.first)).outstanding
-    total = domain.summed(days.values())
-    return PointsUsage(
-        total=total,
-        outstanding_before=before,
-        outstanding_after=before + total.outstanding,
-        periods=domain.series(days, before, over, calendar, period),
-    )
-
-
-async def everything(tx: Transaction, wallet: str = "points") -> tuple[PointsSums, datetime | None]:
-    """All movements of one wallet type, and when the last was recorded."""
-    return await store.everything(tx, wallet)
-
-
-async def fold(tx: Transaction) -> None:
-    """Job: make one row of each day's many."""
-    await store.fold(tx, limit=FOLD_LIMIT)
-
-
-async def move_days(tx: Transaction, *, zone: str, limit: int) -> int:
-    """Take up to `limit` movements to their day in `zone`; returns how many were moved."""
-    rows = await store.stale(tx, zone=zone, limit=limit)
-    if not rows:
-        return 0
-    days = await store.move(tx, rows, zone=zone)
-    changes = []
-    for row, day in zip(rows, days, strict=True):
-        if row.day != day:
-            there = domain.PointsCounted(
-                day=day,
-                wallet=row.wallet,
-                movements=1,
-                earned=row.points if row.kind == "earned" else 0,
-                clawed_back=row.points if row.kind == "clawed_back" else 0,
-                repriced=row.points if row.kind == "repriced" else 0,
-                written_off=row.written_off,
-            )
-            changes += [there, _negative(there, row.day)]
-    if changed := domain.folded(changes):
-        await store.add(tx, changed, moved=True)
-    return len(rows)
-
-
-async def _keep(
-    tx: Transaction, events: Sequence[Event[Moved]], fact_of: Callable[[Event[Moved], date], MovementFact]
-) -> Sequence[Outcome]:
+async def points_moved(tx: Transaction, events: Sequence[Event[Any]]) -> Sequence[Outcome]:
+    """Movements of one contract: each becomes a fact once, and is counted on its day and for its rules."""
     zone = (await programme(tx)).time_zone
     local = ZoneInfo(zone)
 
-    async def insert(first: Sequence[Event[Moved]]) -> Collection[store.Key]:
-        facts = [fact_of(event, day_of(event.data.occurred_at, local)) for event in first]
+    async def insert(first: Sequence[Event[Any]]) -> Collection[store.Key]:
+        facts = [movement(event, day_of(event.data.occurred_at, local)) for event in first]
         new = await store.insert(tx, facts, zone=zone)
         fresh = [fact for fact in facts if (fact.member_id, fact.wallet, fact.sequence) in new]
-        if counted := domain.folded(map(domain.counted, fresh)):
+        if counted := domain.counted(fresh):
             await store.add(tx, counted)
+        if by_rule := domain.by_rule(fresh):
+            await store.add_rules(tx, by_rule)
         return new
 
     return await once(
@@ -114,76 +54,56 @@ async def _keep(
     )
 
 
-def _earned(event: Event[PointsEarned], day: date) -> MovementFact:
-    data = event.data
-    return MovementFact(
-        member_id=data.member_id,
-        wallet=data.wallet,
-        sequence=data.sequence,
-        kind="earned",
-        points=data.points,
-        written_off=0,
-        balance=data.balance,
-        debt=data.debt,
-        occurred_at=data.occurred_at,
-        day=day,
-        order_source=data.order_source or "",
-        order_id=data.order_id or "",
-        rule=data.rule,
-        rule_version=data.rule_version,
-        body_hash=event.body_hash,
+async def usage(tx: Transaction, wallet: str, over: Range, calendar: Calendar, period: Period) -> PointsUsage:
+    """Raises RangeTooLongError."""
+    calendar.spans(over, period)
+    days = await store.days(tx, wallet, over)
+    before = await store.before(tx, wallet, over.first)
+    total = domain.summed(days.values())
+    return PointsUsage(
+        total=total,
+        outstanding_before=before.outstanding,
+        outstanding_after=before.outstanding + total.outstanding,
+        waiting_after=before.waiting + total.waiting,
+        periods=domain.series(days, before.outstanding, over, calendar, period),
     )
 
 
-def _clawed_back(event: Event[PointsClawedBack], day: date) -> MovementFact:
-    data = event.data
-    return MovementFact(
-        member_id=data.member_id,
-        wallet=data.wallet,
-        sequence=data.sequence,
-        kind="clawed_back",
-        points=data.points,
-        written_off=domain.written_off(data.shortfall, data.policy),
-        balance=data.balance,
-        debt=data.debt,
-        occurred_at=data.occurred_at,
-        day=day,
-        order_source=data.order_source or "",
-        order_id=data.order_id or "",
-        rule="",
-        rule_version=0,
-        body_hash=event.body_hash,
-    )
+async def by_rule(tx: Transaction, wallet: str, over: Range) -> Sequence[Any]:
+    """`rule, version, day, credits, points` of each day of the range."""
+    return await store.rule_days(tx, wallet, over)
 
 
-def _repriced(event: Event[PointsRepriced], day: date) -> MovementFact:
-    data = event.data
-    return MovementFact(
-        member_id=data.member_id,
-        wallet=data.wallet,
-        sequence=data.sequence,
-        kind="repriced",
-        points=data.points,
-        written_off=domain.written_off(data.shortfall, data.policy),
-        balance=data.balance,
-        debt=data.debt,
-        occurred_at=data.occurred_at,
-        day=day,
-        order_source=data.order_source,
-        order_id=data.order_id,
-        rule="",
-        rule_version=0,
-        body_hash=event.body_hash,
-    )
+async def everything(tx: Transaction, wallet: str = "points") -> tuple[PointsSums, datetime | None]:
+    """All movements of one wallet type, and when the last was recorded."""
+    return await store.everything(tx, wallet)
 
 
-def _negative(there: domain.PointsCounted, day: date) -> domain.PointsCounted:
-    return replace(
-        there,
-        day=day,
-        movements=-there.movements,
-        earned=-there.earned,
-        clawed_back=-there.clawed_back,
-        repriced=-there.repriced,
-        written_off=-there.written_off,
-    )
+async def fold(tx: Transaction) -> None:
+    """Job: make one row of each day's many."""
+    await store.fold(tx, limit=FOLD_LIMIT)
+    await store.fold_rules(tx, limit=FOLD_LIMIT)
+
+
+async def move_days(tx: Transaction, *, zone: str, limit: int) -> int:
+    """Take up to `limit` movements to their day in `zone`; returns how many were moved."""
+    here = await store.stale(tx, zone=zone, limit=limit)
+    if not here:
+        return 0
+    days = await store.move(tx, here, zone=zone)
+    there = [replace(fact, day=day) for fact, day in zip(here, days, strict=True)]
+    gone = [
+        replace(
+            one,
+            movements=-one.movements,
+            points=-one.points,
+            written_off=-one.written_off,
+            waiting=-one.waiting,
+        )
+        for one in domain.counted(here)
+    ]
+    if changed := domain.folded([*domain.counted(there), *gone]):
+        await store.add(tx, changed, moved=True)
+    if rules := [*domain.by_rule(there), *domain.by_rule(here, factor=-1)]:
+        await store.add_rules(tx, rules)
+    return len(here)

@@ -10,7 +10,7 @@ from common.runtime import logs
 from common.storage import Transaction
 from common.storage.programme import programme
 
-ROLLUPS = ("spend_days", "points_days", "notice_days")
+ROLLUPS = ("spend_days", "points_days", "rule_days", "notice_days")
 
 log = logs.logger("proof")
 

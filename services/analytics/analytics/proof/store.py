@@ -32,24 +32,39 @@ REPAIRS: Mapping[str, str] = {
     """,
     "points_days": """
         WITH wanted AS (
-            SELECT day, wallet, 1 AS movements, CASE WHEN kind = 'earned' THEN points ELSE 0 END AS earned,
-                CASE WHEN kind = 'clawed_back' THEN points ELSE 0 END AS clawed_back,
-                CASE WHEN kind = 'repriced' THEN points ELSE 0 END AS repriced, written_off
-            FROM movements
+            SELECT day, wallet, kind, 1 AS movements, points, written_off, waiting FROM movements
             UNION ALL
-            SELECT day, wallet, -movements, -earned, -clawed_back, -repriced, -written_off FROM points_days
+            SELECT day, wallet, kind, -movements, -points, -written_off, -waiting FROM points_days
         ), differences AS (
-            SELECT day, wallet, sum(movements) AS movements, sum(earned) AS earned, sum(clawed_back) AS clawed_back,
-                sum(repriced) AS repriced, sum(written_off) AS written_off
-            FROM wanted GROUP BY day, wallet
+            SELECT day, wallet, kind, sum(movements) AS movements, sum(points) AS points,
+                sum(written_off) AS written_off, sum(waiting) AS waiting
+            FROM wanted GROUP BY day, wallet, kind
         ), repaired AS (
-            INSERT INTO points_days (day, wallet, movements, earned, clawed_back, repriced, written_off, recorded_at)
+            INSERT INTO points_days (day, wallet, kind, movements, points, written_off, waiting, recorded_at)
             SELECT *, NULL FROM differences
-            WHERE (movements, earned, clawed_back, repriced, written_off) <> (0, 0, 0, 0, 0)
-            RETURNING day, wallet, movements, earned, clawed_back, repriced, written_off
+            WHERE (movements, points, written_off, waiting) <> (0, 0, 0, 0)
+            RETURNING day, wallet, kind, movements, points, written_off, waiting
         )
         SELECT (SELECT count(*) FROM differences) AS keys,
-            (SELECT array_agg(CAST(repaired AS text) ORDER BY day, wallet) FROM repaired) AS drifted
+            (SELECT array_agg(CAST(repaired AS text) ORDER BY day, wallet, kind) FROM repaired) AS drifted
+    """,
+    "rule_days": """
+        WITH wanted AS (
+            SELECT day, wallet, share ->> 0 AS rule, CAST(share ->> 1 AS integer) AS version, 1 AS credits,
+                CAST(share ->> 2 AS numeric) AS points
+            FROM movements CROSS JOIN jsonb_array_elements(shares) AS share WHERE shares IS NOT NULL
+            UNION ALL
+            SELECT day, wallet, rule, version, -credits, -points FROM rule_days
+        ), differences AS (
+            SELECT day, wallet, rule, version, sum(credits) AS credits, sum(points) AS points
+            FROM wanted GROUP BY day, wallet, rule, version
+        ), repaired AS (
+            INSERT INTO rule_days (day, wallet, rule, version, credits, points)
+            SELECT * FROM differences WHERE (credits, points) <> (0, 0)
+            RETURNING day, wallet, rule, version, credits, points
+        )
+        SELECT (SELECT count(*) FROM differences) AS keys,
+            (SELECT array_agg(CAST(repaired AS text) ORDER BY day, wallet, rule, version) FROM repaired) AS drifted
     """,
     "notice_days": """
         WITH wanted AS (
@@ -72,6 +87,7 @@ REPAIRS: Mapping[str, str] = {
 IN_ANOTHER_ZONE = """
     SELECT EXISTS (SELECT 1 FROM purchases WHERE zone <> :zone) OR EXISTS (SELECT 1 FROM returns WHERE zone <> :zone)
         OR EXISTS (SELECT 1 FROM movements WHERE zone <> :zone) OR EXISTS (SELECT 1 FROM notices WHERE zone <> :zone)
+        OR EXISTS (SELECT 1 FROM happenings WHERE zone <> :zone)
 """
 
 KEEP = """

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 from common.storage import framework
 
@@ -37,6 +38,7 @@ def upgrade() -> None:
     _returns()
     _people()
     _movements()
+    _happenings()
     _notices()
     _rollups()
     _work()
@@ -151,7 +153,7 @@ def _movements() -> None:
         sa.Column("member_id", sa.Uuid, nullable=False),
         text("wallet"),
         bigint("sequence"),
-        sa.Column("kind", sa.Text, nullable=False, comment="earned, clawed_back, repriced"),
+        sa.Column("kind", sa.Text, nullable=False, comment="earned, pending, redeemed, … (domain.SIGNS)"),
         sa.Column("points", sa.BigInteger, nullable=False, comment="signed for repriced, else a size"),
         sa.Column(
             "written_off",
@@ -159,6 +161,7 @@ def _movements() -> None:
             nullable=False,
             comment="of what was to be taken and was not there: what nobody owes",
         ),
+        sa.Column("waiting", sa.BigInteger, nullable=False, comment="of the points: what could not be spent yet"),
         bigint("balance"),
         bigint("debt"),
         instant("occurred_at"),
@@ -167,11 +170,34 @@ def _movements() -> None:
         text("zone"),
         text("order_source"),
         text("order_id"),
-        text("rule"),
-        sa.Column("rule_version", sa.Integer, nullable=False),
+        sa.Column(
+            "shares", postgresql.JSONB, nullable=True, comment="of a credit: [rule, version, points] of each rule"
+        ),
         sa.Column("body_hash", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("member_id", "wallet", "sequence", name="pk_movements"),
     )
+
+
+def _happenings() -> None:
+    op.create_table(
+        "happenings",
+        text("source"),
+        text("event_id"),
+        sa.Column("about", sa.Text, nullable=False, comment="coupon, reward, streak, task, badge, draw, rule"),
+        sa.Column("kind", sa.Text, nullable=False, comment="issued, used, ordered, …"),
+        sa.Column("subject", sa.Text, nullable=False, comment="the coupon's template, the reward, the rule …"),
+        text("name"),
+        sa.Column("member_id", sa.Uuid, nullable=True),
+        instant("occurred_at"),
+        instant("recorded_at"),
+        sa.Column("day", sa.Date, nullable=False),
+        text("zone"),
+        bigint("quantity"),
+        bigint("points"),
+        sa.Column("money", sa.BigInteger, nullable=False, comment="minor units: a coupon's discount, a reward's price"),
+        sa.PrimaryKeyConstraint("source", "event_id", name="pk_happenings"),
+    )
+    op.create_index("ix_happenings_about_day", "happenings", ["about", "day"])
 
 
 def _notices() -> None:
@@ -211,13 +237,24 @@ def _rollups() -> None:
         row_id(),
         sa.Column("day", sa.Date, nullable=False),
         text("wallet"),
+        text("kind"),
         bigint("movements"),
-        total("earned"),
-        total("clawed_back"),
-        total("repriced"),
+        total("points"),
         total("written_off"),
+        total("waiting"),
         instant("recorded_at", nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_points_days"),
+    )
+    op.create_table(
+        "rule_days",
+        row_id(),
+        sa.Column("day", sa.Date, nullable=False),
+        text("wallet"),
+        text("rule"),
+        sa.Column("version", sa.Integer, nullable=False),
+        bigint("credits"),
+        total("points"),
+        sa.PrimaryKeyConstraint("id", name="pk_rule_days"),
     )
     op.create_table(
         "notice_days",
@@ -230,7 +267,7 @@ def _rollups() -> None:
         instant("recorded_at", nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_notice_days"),
     )
-    for table in ("spend_days", "points_days", "notice_days"):
+    for table in ("spend_days", "points_days", "rule_days", "notice_days"):
         op.create_index(f"ix_{table}_day", table, ["day"])
 
 
