@@ -5,7 +5,6 @@ neither 0 and O nor 1, I and L. The alphabet has 31 characters, a prime: the che
 and every two that were swapped.
 """
 
-import math
 import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,8 @@ MIN_IMPORTED, MAX_IMPORTED = 6, 64
 
 _VALUE = {character: value for value, character in enumerate(ALPHABET)}
 _BASE = len(ALPHABET)
+_SECOND = 1_000_000
+"""In microseconds."""
 _PASSED_OVER = ("Pd", "Cf", "Cc")
 
 
@@ -79,18 +80,15 @@ def wait_seconds(limit: TryLimit, now: datetime, *, before: int, current: int) -
 
     The window slides: of the window `before`, the part counts that lies within the last `window_seconds`.
     """
-    start = window_start(now, limit.window_seconds)
-    elapsed = (now - start) / timedelta(seconds=1)
-    if _weighed(limit, elapsed, before, current) < limit.times:
+    window = limit.window_seconds * _SECOND
+    elapsed = (now - window_start(now, limit.window_seconds)) // timedelta(microseconds=1)
+    if current * window + before * (window - elapsed) < limit.times * window:
         return 0
     if current < limit.times:  # enough of the window before slides out within this window
-        wanted = limit.window_seconds * (1 - (limit.times - current) / before)
-        return max(1, math.floor(wanted - elapsed) + 1)
-    return max(1, math.floor(limit.window_seconds * (2 - limit.times / current) - elapsed) + 1)
-
-
-def _weighed(limit: TryLimit, elapsed: float, before: int, current: int) -> float:
-    return current + before * (1 - elapsed / limit.window_seconds)
+        free_at = (before - limit.times + current) * window // before + 1
+    else:  # this window must slide out too, in the next one
+        free_at = window + (current - limit.times) * window // current + 1
+    return -(-(free_at - elapsed) // _SECOND)
 
 
 class TooManyWrongCodesError(Exception):
