@@ -72,6 +72,15 @@ async def test_figures_show_everything_in_one_look(analyst: httpx.AsyncClient, a
     assert [(found["rollup"], found["drifted"]) for found in body["proofs"]][-1] == ("spend_days", 0)
 
 
+async def test_purchases_of_members_nobody_told_of_are_counted_apart(
+    analyst: httpx.AsyncClient, analytics_database: Database
+) -> None:
+    before = (await get(analyst, "/v1/figures"))["unknown_members"]
+    await hear(analytics_database, purchase("strange", who="nobody has heard of", amount=7_700))
+    after = (await get(analyst, "/v1/figures"))["unknown_members"]
+    assert (after["purchases"] - before["purchases"], after["gross"] - before["gross"]) == (1, 7_700)
+
+
 async def test_spend_tells_gross_returned_and_net(analyst: httpx.AsyncClient) -> None:
     body = await get(analyst, "/v1/spend", **MARCH, period="month")
     assert body["total"] == {

@@ -19,7 +19,8 @@ router = Router(tags=["figures"])
 DEFINITION = (
     "All facts there are. purchases and returns with their amounts (gross before discount; returns whose "
     "purchase is not known wait; those that waited and contradicted it, of more than was bought, are refused: "
-    "neither is in returned); duplicates: events that were known already, "
+    "neither is in returned); unknown_members: the purchases among them whose member nobody has told of; "
+    "duplicates: events that were known already, "
     "ignored, by type; points of wallet `points`: outstanding is members' balances less their debts; "
     "latest_fact_at: when the last fact was recorded."
 )
@@ -36,6 +37,13 @@ class PurchasesBody(ResponseBody):
     returned_waiting: int
     returns_refused: int
     returned_refused: int
+
+
+class UnknownMembersBody(ResponseBody):
+    """Purchases of members of whom no event has come; members and points set these aside."""
+
+    purchases: int
+    gross: int
 
 
 class MembersBody(ResponseBody):
@@ -62,6 +70,7 @@ class ProofBody(ResponseBody):
 
 class FiguresBody(Answer):
     purchases: PurchasesBody
+    unknown_members: UnknownMembersBody
     duplicates: dict[str, int]
     members: MembersBody
     points: PointsBody
@@ -76,6 +85,7 @@ async def figures(view: Snapshot) -> FiguresBody:
     tx = view.tx
     spent, spent_at = await spend.everything(tx)
     known = await people.people(tx)
+    strangers = await facts.of_unknown_members(tx)
     points, points_at = await points_usage.everything(tx)
     outcomes, noticed_at = await notices.everything(tx)
     waiting, waiting_amount = await returns.waiting(tx)
@@ -96,6 +106,7 @@ async def figures(view: Snapshot) -> FiguresBody:
                 returns_refused=refused,
                 returned_refused=refused_amount,
             ),
+            "unknown_members": UnknownMembersBody(purchases=strangers.purchases, gross=strangers.gross),
             "duplicates": await facts.duplicates(tx),
             "members": MembersBody(known=known.members, active=known.active),
             "points": PointsBody(

@@ -84,6 +84,11 @@ async def move_days(tx: Transaction, *, zone: str, limit: int) -> int:
     return moved
 
 
+async def of_unknown_members(tx: Transaction) -> Any:
+    """`purchases` and their `gross` amount, of members of whom no event has come (docs/adr/0008)."""
+    return await store.of_unknown_members(tx)
+
+
 async def duplicates(tx: Transaction) -> dict[str, int]:
     """Events that were ignored because they were known, by type."""
     return await store.duplicates(tx)

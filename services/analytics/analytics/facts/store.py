@@ -47,6 +47,11 @@ MOVE_PURCHASES = """
 
 DUPLICATES = "SELECT type, sum(count) AS ignored FROM duplicates GROUP BY type ORDER BY type"
 
+OF_UNKNOWN_MEMBERS = """
+    SELECT count(*) AS purchases, CAST(coalesce(sum(amount), 0) AS bigint) AS gross FROM purchases
+    WHERE NOT EXISTS (SELECT 1 FROM members WHERE members.member_id = purchases.member_id)
+"""
+
 
 async def insert_purchases(tx: Transaction, facts: Sequence[PurchaseFact], *, zone: str) -> set[Key]:
     """Keep those that are new; `facts` are sorted by key. Returns the keys that were new."""
@@ -108,3 +113,10 @@ def _moved(rows: Iterable[tuple[Any, date]]) -> Iterable[Counted]:
 async def duplicates(tx: Transaction) -> dict[str, int]:
     """Events that were ignored because they were known, by type."""
     return {row.type: int(row.ignored) for row in await tx.fetch_all(DUPLICATES)}
+
+
+async def of_unknown_members(tx: Transaction) -> Any:
+    """`purchases`, `gross` of members that are not known."""
+    row = await tx.fetch_one(OF_UNKNOWN_MEMBERS)
+    assert row is not None
+    return row
