@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from common.events import event_of
 from common.events.members import MemberMerged
 from common.security.callers import SYSTEM
+from common.security.signing import SigningKey
 from common.storage import Database
 from loyalty import fairness
 from points import keyring
@@ -25,6 +26,7 @@ from points.incentives.domain import DRAW, LimitReachedError
 from tests.points.conftest import Client
 from tests.points.coupons import world as coupons
 from tests.points.incentives.world import active, incentive_points
+from tests.points.redemption.world import granting
 from tests.points.world import PAYLOADS, balance, happen, member, purchase, rows, tiers, value
 
 NOTHING = {"key": "nothing", "name": {"zh": "谢谢参与"}, "kind": "nothing"}
@@ -358,3 +360,18 @@ async def test_merged_member_plays_as_the_one_who_stayed(points_database: Databa
     )
     assert (await play(points_database, gone)).member_id == stayed
     assert await balance(points_database, stayed) == (90, 0)
+
+
+async def test_play_above_the_limit_needs_the_members_word_and_once(
+    points_database: Database, operator: Client, signing_key: SigningKey
+) -> None:
+    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, cost=40, free_per_day=1))
+    someone = await rich(points_database)
+    assert (await operator.put("/v1/redemption-policy", json={"pin_above_points": 30})).status_code == 200
+    path, one = f"/v1/members/{someone}/draws/spin/plays", granting(signing_key)(someone, 50)
+    assert (await operator.post(path, json={})).json()["free"] is True
+    refused = await operator.post(path, json={})
+    assert (refused.status_code, refused.json()["code"]) == (403, "grant_required")
+    assert (await operator.post(path, json={"grant": one})).status_code == 201
+    assert (await operator.post(path, json={"grant": one})).json()["reason"] == "used"
+    assert await balance(points_database, someone) == (60, 0)

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Body, Path, Query
+from fastapi import Body, Path, Query, Request
 from pydantic import Field
 
 from common.http import (
@@ -21,10 +21,11 @@ from common.http import (
     paged,
 )
 from common.http.fields import Text
-from points.draws import handlers
+from points.draws import handlers, reading
 from points.draws.domain import Play
-from points.draws.handlers import Entitled
-from points.incentives.forms import Slug
+from points.draws.reading import Entitled
+from points.incentives.forms import Grant, Slug
+from points.redemption.grants import grant_in
 
 router = Router(tags=["draws"])
 
@@ -71,18 +72,22 @@ class NewPlay(RequestBody):
         max_length=64,
         description="Chosen by the player: whoever chooses it knows that nobody else decided the outcome.",
     )
+    grant: Grant | None = None
 
 
 @router.post(
     "/v1/members/{member_id}/draws/{draw}/plays",
     dependencies=[allow("incentives:play")],
-    responses=may_answer(404, 409, 422, 503),
+    responses=may_answer(403, 404, 409, 422, 503),
     status_code=201,
     summary="Play once: pay, draw, win, in one step",
 )
-async def play(member_id: UUID, draw: SlugPath, body: Annotated[NewPlay, Body()], tx: Tx) -> PlayResponse:
+async def play(
+    member_id: UUID, draw: SlugPath, body: Annotated[NewPlay, Body()], tx: Tx, request: Request
+) -> PlayResponse:
     """Refused with the rule's name and facts: draw_closed, not_in_audience, limit_reached, insufficient_points."""
-    return play_of(await handlers.play(tx, member_id, draw, body.client_seed))
+    grant = await grant_in(request, body.grant)
+    return play_of(await handlers.play(tx, member_id, draw, body.client_seed, grant))
 
 
 class DrawResponse(ResponseBody):
@@ -129,7 +134,7 @@ class DrawsResponse(ResponseBody):
     summary="The draws that are for the member now",
 )
 async def draws(member_id: UUID, tx: Tx) -> DrawsResponse:
-    found = await handlers.of_member(tx, member_id)
+    found = await reading.of_member(tx, member_id)
     return DrawsResponse(member_id=member_id, draws=[draw_of(one) for one in found])
 
 
@@ -145,7 +150,7 @@ async def plays(
     paging: Annotated[Paging[tuple[datetime, UUID]], ByTime],
     draw: Annotated[Slug | None, Query()] = None,
 ) -> Page[PlayResponse]:
-    rows = await handlers.plays_of(tx, member_id, draw, before=paging.after, limit=paging.fetch)
+    rows = await reading.plays_of(tx, member_id, draw, before=paging.after, limit=paging.fetch)
     return page(rows, paging, key=lambda one: (one.played_at, one.play_id), item=play_of)
 
 

@@ -1,6 +1,5 @@
 """Playing: pay, pick, take from the stock, give, in one transaction; and taking a play back."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
@@ -8,6 +7,7 @@ from zoneinfo import ZoneInfo
 from common.events.incentives import DrawPlayed
 from common.security.audit import audit
 from common.security.callers import Caller
+from common.security.grants import Grant
 from common.storage import Transaction
 from common.storage.programme import programme
 from points.coupons import handlers as coupons
@@ -35,31 +35,21 @@ from points.ledger.domain import REDEMPTION, Cause
 from points.merges import handlers as merges
 from points.payouts import handlers as payouts
 from points.payouts.domain import Occasion, Reward
+from points.redemption import handlers as redemption
 
-__all__ = ["close_epoch", "hand_over", "of_member", "open_epoch", "play", "plays_of", "undo"]
+__all__ = ["close_epoch", "hand_over", "open_epoch", "play", "undo"]
 
 REDEEMED, GIVEN_BACK = "redeemed", "given_back"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entitled:
-    """What a member may do in a draw now."""
+async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, grant: Grant | None = None) -> Play:
+    """Play once; `grant` is the member's word for points, where the programme asks for one.
 
-    draw: Draw
-    open: bool
-    closed_reason: str
-    played_today: int
-    played: int
-    next_cost: int
-    limit: str
-    resets_at: datetime | None
-
-
-async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str) -> Play:
-    """Play once. Raises MemberUnknownError, IncentiveUnknownError, DrawClosedError, NotInAudienceError,
-    LimitReachedError, InsufficientPointsError, PersonalDataClosedError (no master key to open the seed).
+    Raises MemberUnknownError, IncentiveUnknownError, DrawClosedError, NotInAudienceError, LimitReachedError,
+    GrantRequiredError, GrantRefusedError, InsufficientPointsError, PersonalDataClosedError (no master key to open the
+    seed).
     """
-    member_id = await merges.survivor(tx, member_id)
+    asked, member_id = member_id, await merges.survivor(tx, member_id)
     wallets = await ledger.lock(tx, [member_id])
     if not wallets.knows(member_id):
         raise MemberUnknownError(member_id)
@@ -76,6 +66,7 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str) -> 
     play_id, cost_sequence = uuid4(), 0
     wallet = wallets.of(member_id, draw.wallet)
     if cost:
+        await redemption.use_grant(tx, grant, cost, members=[member_id, asked], member_id=member_id, used_for=play_id)
         cause = Cause(REDEEMED, "", "", str(play_id), tx.now, tx.now)
         cost_sequence = await ledger.spend(tx, wallet, cost, cause, to_account=REDEMPTION)
         payouts.tell_spent(tx, wallet, cost_sequence, cost, str(play_id), "draw", key=key)
@@ -253,42 +244,3 @@ async def _play(tx: Transaction, play_id: UUID, *, locked: bool = False) -> Play
     if found is None:
         raise PlayUnknownError(play_id)
     return found
-
-
-async def of_member(tx: Transaction, member_id: UUID) -> list[Entitled]:
-    """The active draws that are for the member. Raises MemberUnknownError."""
-    member_id = await merges.survivor(tx, member_id)
-    await ledger.wallets_of(tx, member_id)
-    settings = await programme(tx)
-    zone = ZoneInfo(settings.time_zone)
-    today = domain.local_day(tx.now, zone)
-    (standing,) = await audiences.standings(tx, settings, [(member_id, tx.now)])
-    found = []
-    for incentive in await incentives.active(tx, DRAW):
-        draw = Draw.of(incentive)
-        if draw.audience.includes(standing.tier, standing.segments):
-            played_today, played = await store.played(tx, member_id, draw.key, today)
-            reached = domain.limit_reached(draw, played_today, played)
-            closed = domain.closed_reason(draw, tx.now)
-            found.append(
-                Entitled(
-                    draw=draw,
-                    open=not closed and reached is None,
-                    closed_reason=closed,
-                    played_today=played_today,
-                    played=played,
-                    next_cost=domain.cost_of_next(draw, played_today),
-                    limit=reached[0] if reached else "",
-                    resets_at=domain.next_day(today, zone) if reached and reached[0] == "plays_per_day" else None,
-                )
-            )
-    return found
-
-
-async def plays_of(
-    tx: Transaction, member_id: UUID, draw: str | None, *, before: tuple[datetime, UUID] | None, limit: int
-) -> list[Play]:
-    """The newest first. Raises MemberUnknownError."""
-    await ledger.wallets_of(tx, member_id)
-    newest = (incentives.LAST, UUID(int=2**128 - 1))
-    return await store.plays_of(tx, member_id, draw, before=before or newest, limit=limit)

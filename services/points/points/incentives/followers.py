@@ -8,6 +8,7 @@ from datetime import date
 from uuid import UUID
 
 from common.events.programme import ProgrammeSettings
+from common.security.grants import Grant
 from common.storage import Transaction
 from common.storage.programme import programme
 from points.badges import handlers as badges
@@ -96,9 +97,9 @@ async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequenc
     return await following.counted(tx, wallets, await programme(tx), touched, returns)
 
 
-async def make_up(tx: Transaction, member_id: UUID, key: str, day: date) -> Day:
+async def make_up(tx: Transaction, member_id: UUID, key: str, day: date, grant: Grant | None = None) -> Day:
     """`streaks.make_up` and what follows from the longer run."""
-    made = await streaks.make_up(tx, member_id, key, day)
+    made = await streaks.make_up(tx, member_id, key, day, grant)
     found = await incentives.counting(tx, TASK, BADGE, occurred=[run.occurred_at for run in made.runs])
     await _count(tx, made.wallets, made.settings, found, (), made.runs)
     await ledger.save(tx, made.wallets)

@@ -6,10 +6,13 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from common.http import RequestBody
-from common.http.fields import Day, Instant, Key, Points, ShortText
+from common.http.fields import Day, Instant, Key, Points, ShortText, Text
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$", max_length=60)]
 """How a definition, a prize is called in addresses and histories."""
+Grant = Annotated[
+    Text, Field(min_length=1, description="The member's word for spending points, given at members for the PIN.")
+]
 Wallet = Annotated[str, Field(pattern="^[a-z][a-z_]{0,30}$", max_length=31)]
 Few = Annotated[int, Field(ge=0, le=10_000, strict=True)]
 Days = Annotated[int, Field(ge=1, le=3_660, strict=True)]

@@ -4,13 +4,14 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Body, Path, Query
+from fastapi import Body, Path, Query, Request
 from pydantic import Field
 
 from common.http import RequestBody, ResponseBody, Router, Tx, allow, may_answer
 from common.http.fields import Day, Key
 from points.incentives import followers, sign_ins
-from points.incentives.forms import Slug
+from points.incentives.forms import Grant, Slug
+from points.redemption.grants import grant_in
 from points.streaks import handlers
 from points.streaks.handlers import Shown
 
@@ -134,17 +135,19 @@ async def calendar(
 
 class NewMakeUp(RequestBody):
     day: Day
+    grant: Grant | None = None
 
 
 @router.post(
     "/v1/members/{member_id}/streaks/{plan}/make-ups",
     dependencies=[allow("incentives:play")],
-    responses=may_answer(404, 409, 422),
+    responses=may_answer(403, 404, 409, 422),
     summary="Make up a day that was missed (补签), for points",
 )
 async def make_up(
-    member_id: UUID, plan: Annotated[Slug, Path()], body: Annotated[NewMakeUp, Body()], tx: Tx
+    member_id: UUID, plan: Annotated[Slug, Path()], body: Annotated[NewMakeUp, Body()], tx: Tx, request: Request
 ) -> DayResponse:
     """So many in one local month as the streak allows. If the member was there after all, points come back."""
-    day = await followers.make_up(tx, member_id, plan, body.day)
+    grant = await grant_in(request, body.grant)
+    day = await followers.make_up(tx, member_id, plan, body.day, grant)
     return DayResponse(day=day.day, state="made_up", run=day.run, points=day.points)

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from common.events.incentives import StreakReached
 from common.events.programme import ProgrammeSettings
+from common.security.grants import Grant
 from common.storage import Transaction
 from common.storage.programme import programme
 from points.cascade.domain import Done
@@ -20,6 +21,7 @@ from points.ledger.handlers import Wallets
 from points.merges import handlers as merges
 from points.payouts import handlers as payouts
 from points.payouts.domain import Occasion, Reward
+from points.redemption import handlers as redemption
 from points.streaks import domain, store
 from points.streaks.domain import CalendarDay, Day, MakeUpRefusedError, Plan, Standing, local_day
 
@@ -157,11 +159,11 @@ class MadeUp:
     runs: Sequence[Ran]
 
 
-async def make_up(tx: Transaction, member_id: UUID, key: str, day: date) -> MadeUp:
+async def make_up(tx: Transaction, member_id: UUID, key: str, day: date, grant: Grant | None = None) -> MadeUp:
     """Make up a day that was missed, for points. Raises MemberUnknownError, IncentiveUnknownError, MakeUpRefusedError,
-    LimitReachedError, InsufficientPointsError.
+    LimitReachedError, InsufficientPointsError, GrantRequiredError, GrantRefusedError.
     """
-    member_id = await merges.survivor(tx, member_id)
+    asked, member_id = member_id, await merges.survivor(tx, member_id)
     running, wallets, settings = await _of(tx, member_id, key), await ledger.lock(tx, [member_id]), await programme(tx)
     zone, plan = ZoneInfo(settings.time_zone), running.plan
     today = local_day(tx.now, zone)
@@ -179,6 +181,7 @@ async def make_up(tx: Transaction, member_id: UUID, key: str, day: date) -> Made
     reference = _make_up_reference(key, day)
     wallet = wallets.of(member_id, plan.wallet)
     if cost:
+        await redemption.use_grant(tx, grant, cost, members=[member_id, asked], member_id=member_id, used_for=uuid4())
         cause = Cause("redeemed", "", "", reference, tx.now, tx.now)
         sequence = await ledger.spend(tx, wallet, cost, cause, to_account=REDEMPTION)
         payouts.tell_spent(tx, wallet, sequence, cost, reference, "make_up")
