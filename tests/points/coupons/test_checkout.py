@@ -16,8 +16,9 @@ from points.coupon_checkout.finding import Asked
 from points.coupon_checkout.refusals import CartCurrencyError, LockEndedError, OrderUsedError, OrderWithoutCouponsError
 from points.coupon_codes.domain import PER_MEMBER, TooManyWrongCodesError
 from points.coupon_codes.minting import mint
-from points.coupons import sweeps
+from points.coupons import desk, sweeps
 from points.coupons.domain import Coupon
+from points.facts import handlers as facts
 from tests.points.coupons.world import (
     TILL,
     cart,
@@ -223,6 +224,19 @@ async def test_only_the_member_it_was_issued_to_unless_any_holder_may(points_dat
     free = await code_of(points_database, await given(points_database, someone))
     assert reasons(await validate(points_database, cart(stranger), free)) == [""]
     assert (await use(points_database, cart(None), free)).done
+
+
+async def test_coupons_of_a_merged_member_are_the_survivors(points_database: Database) -> None:
+    absorbed, coupon, code = await ready(points_database)
+    survivor = await member(points_database)
+    async with points_database.transaction() as tx:
+        await facts.merged(tx, absorbed, survivor, tx.now)
+        far = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+        (shown,) = await desk.of_member(tx, survivor, state="active", template=None, before=far, limit=10)
+    assert shown == coupon
+    assert reasons(await validate(points_database, cart(survivor), ids=[coupon.coupon_id])) == [""]
+    assert (await use(points_database, cart(absorbed), code)).done
+    assert (await now(points_database, coupon)).used_by == survivor
 
 
 async def test_same_coupon_twice_counts_once(points_database: Database) -> None:

@@ -59,10 +59,14 @@ class Cart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A coupon that was handed in, and its terms. `room`: how many more of its template may be used; None: any."""
+    """A coupon that was handed in, and its terms. `room`: how many more of its template may be used; None: any.
+
+    `owner` is who the member it was issued to has become by a merge; None: nobody else.
+    """
 
     coupon: Coupon
     terms: Terms
+    owner: UUID | None = None
     room: int | None = None
     limit: str = ""
 
@@ -123,7 +127,7 @@ def refusal(cart: Cart, offer: Offer, now: datetime) -> Refusal | None:
 
 def _of_coupon(cart: Cart, offer: Offer, now: datetime) -> Refusal | None:
     coupon, terms = offer.coupon, offer.terms
-    if terms.holder == MEMBER_ONLY and cart.member_id != coupon.member_id:
+    if terms.holder == MEMBER_ONLY and cart.member_id != (offer.owner or coupon.member_id):
         return Refusal(reason="not_yours")
     state = coupon.state_at(now)
     if state == EXPIRED:

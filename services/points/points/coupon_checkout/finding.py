@@ -1,7 +1,7 @@
 """Finds the coupons that are handed in by code or id, and counts wrong codes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from common.security.callers import Caller
@@ -14,6 +14,7 @@ from points.coupon_templates import handlers as templates
 from points.coupon_templates.domain import MEMBER_ONLY
 from points.coupons import handlers as coupons
 from points.coupons.domain import Coupon
+from points.facts import handlers as facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +31,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One thing that was handed in (`codes.0`), and the coupon it is; a reason when it is none, or given twice."""
+    """One thing that was handed in (`codes.0`), and the coupon it is; a reason when it is none, or given twice.
+
+    `owner` is the member it was issued to, or whom that member was merged into.
+    """
 
     place: str
     coupon: Coupon | None
     reason: str = ""
+    owner: UUID | None = None
 
 
 async def find(tx: Transaction, caller: Caller, cart: Cart, asked: Asked) -> list[Found]:
@@ -45,30 +50,47 @@ async def find(tx: Transaction, caller: Caller, cart: Cart, asked: Asked) -> lis
     indexes = [minting.index_of(code) for code in asked.codes]
     by_code = await coupons.by_code(tx, indexes) if indexes else {}
     by_id = {one.coupon_id: one for one in await coupons.find_all(tx, asked.coupon_ids)} if asked.coupon_ids else {}
+    owners = await owners_of(tx, [*by_code.values(), *by_id.values()])
     found: list[Found] = []
     seen: set[UUID] = set()
     for number, (code, index) in enumerate(zip(asked.codes, indexes, strict=True)):
         coupon = by_code.get(index)
         reason = ("code_mistyped" if mistyped(normal(code)) else "code_unknown") if coupon is None else ""
-        found.append(_once(f"codes.{number}", coupon, reason, seen))
+        found.append(_once(f"codes.{number}", coupon, reason, seen, owners))
     for number, coupon_id in enumerate(asked.coupon_ids):
         coupon = by_id.get(coupon_id)
-        if coupon is None or cart.member_id is None or coupon.member_id != cart.member_id:
+        if coupon is None or cart.member_id is None or owners[coupon.member_id] != cart.member_id:
             found.append(Found(place=f"coupon_ids.{number}", coupon=None, reason="coupon_unknown"))
         else:
-            found.append(_once(f"coupon_ids.{number}", coupon, "", seen))
+            found.append(_once(f"coupon_ids.{number}", coupon, "", seen, owners))
     wrong = await _wrong(tx, cart, found)
     if wrong:
         await tries.wrong(tx, who, wrong)
     return found
 
 
-def _once(place: str, coupon: Coupon | None, reason: str, seen: set[UUID]) -> Found:
-    if coupon is not None and coupon.coupon_id in seen:
+async def merged_cart(tx: Transaction, cart: Cart) -> Cart:
+    """The cart of who the member has become by merges."""
+    if cart.member_id is None:
+        return cart
+    survivors = await facts.survivors(tx, [cart.member_id])
+    return replace(cart, member_id=survivors.get(cart.member_id, cart.member_id))
+
+
+async def owners_of(tx: Transaction, held: Sequence[Coupon]) -> dict[UUID, UUID]:
+    """By the member a coupon was issued to: who that is now."""
+    members = {one.member_id for one in held}
+    survivors = await facts.survivors(tx, members) if members else {}
+    return {one: survivors.get(one, one) for one in members}
+
+
+def _once(place: str, coupon: Coupon | None, reason: str, seen: set[UUID], owners: Mapping[UUID, UUID]) -> Found:
+    if coupon is None:
+        return Found(place=place, coupon=None, reason=reason)
+    if coupon.coupon_id in seen:
         reason = "given_twice"
-    if coupon is not None:
-        seen.add(coupon.coupon_id)
-    return Found(place=place, coupon=coupon, reason=reason)
+    seen.add(coupon.coupon_id)
+    return Found(place=place, coupon=coupon, reason=reason, owner=owners[coupon.member_id])
 
 
 async def _wrong(tx: Transaction, cart: Cart, found: Sequence[Found]) -> int:
@@ -79,7 +101,7 @@ async def _wrong(tx: Transaction, cart: Cart, found: Sequence[Found]) -> int:
     strange = [
         one.coupon
         for one in found
-        if one.coupon is not None and one.place.startswith("codes.") and one.coupon.member_id != cart.member_id
+        if one.coupon is not None and one.place.startswith("codes.") and one.owner != cart.member_id
     ]
     terms = await templates.terms(tx, {(one.template, one.version) for one in strange})
     others = sum(terms[one.template, one.version].holder == MEMBER_ONLY for one in strange)

@@ -11,7 +11,7 @@ from common.storage import Transaction
 from common.storage.programme import programme
 from points.coupon_checkout import domain, store
 from points.coupon_checkout.domain import Applied, Cart, Offer, Quote
-from points.coupon_checkout.finding import Asked, Found, find
+from points.coupon_checkout.finding import Asked, Found, find, merged_cart
 from points.coupon_checkout.refusals import (
     CartCurrencyError,
     LockEndedError,
@@ -62,10 +62,11 @@ async def validate(tx: Transaction, caller: Caller, cart: Cart, asked: Asked, cu
     Wrong codes are counted: commit after this.
     """
     await _check_currency(tx, currency)
+    cart = await merged_cart(tx, cart)
     found = await find(tx, caller, cart, asked)
     held = [one.coupon for one in found if one.coupon is not None and not one.reason]
     counts = await limits.read(tx, {(one.template, cart.member_id or NOBODY) for one in held})
-    return Decision(found=found, quote=domain.quote(cart, await _offers(tx, cart, held, counts), tx.now))
+    return Decision(found=found, quote=domain.quote(cart, await _offers(tx, cart, found, held, counts), tx.now))
 
 
 async def lock(
@@ -139,6 +140,7 @@ async def _put(
 ) -> Decision:
     await _check_currency(tx, currency)
     await store.take_turns(tx, order.source, order.order_id)
+    cart = await merged_cart(tx, cart)
     found = await find(tx, caller, cart, asked)
     wanted = {one.coupon.coupon_id for one in found if one.coupon is not None and not one.reason}
     before = set(await coupons.on_order(tx, order.source, order.order_id))
@@ -160,7 +162,7 @@ async def _put(
     current = {**rows, **{one.coupon_id: freed(one) for one in ending}}
 
     held = [current[one] for one in sorted(wanted)]
-    quote = domain.quote(cart, await _offers(tx, cart, held, counts), tx.now)
+    quote = domain.quote(cart, await _offers(tx, cart, found, held, counts), tx.now)
     decision = Decision(found=found, quote=quote, until=until)
     if not decision.all_apply or not quote.applied:
         return decision
@@ -215,14 +217,17 @@ async def _again(tx: Transaction, found: Sequence[Found], used: Sequence[Coupon]
     return Decision(found=found, quote=Quote(applied=applied, refused={}), done=True)
 
 
-async def _offers(tx: Transaction, cart: Cart, held: Iterable[Coupon], counts: Counts) -> list[Offer]:
+async def _offers(
+    tx: Transaction, cart: Cart, found: Sequence[Found], held: Iterable[Coupon], counts: Counts
+) -> list[Offer]:
     chosen = list(held)
+    owners = {one.coupon.coupon_id: one.owner for one in found if one.coupon is not None}
     terms = await templates.terms(tx, {(one.template, one.version) for one in chosen})
     offers = []
     for one in chosen:
         mine = terms[one.template, one.version]
         per, room = counts.room_to_use(one.template, cart.member_id, mine.limits)
-        offers.append(Offer(coupon=one, terms=mine, room=room, limit=per))
+        offers.append(Offer(coupon=one, terms=mine, owner=owners[one.coupon_id], room=room, limit=per))
     return offers
 
 

@@ -17,6 +17,7 @@ from points.coupon_templates.domain import Terms
 from points.coupons import handlers, store
 from points.coupons.domain import Coupon
 from points.coupons.refusals import CouponUnknownError
+from points.facts import handlers as facts
 
 find_all = store.find
 
@@ -45,8 +46,9 @@ async def of_member(
     before: tuple[datetime, UUID],
     limit: int,
 ) -> list[Coupon]:
-    """The member's coupons, the newest first."""
-    return await store.of_member(tx, member_id, state=state, template=template, before=before, limit=limit)
+    """The member's coupons and those of members merged into it, the newest first."""
+    members = await facts.group(tx, member_id)
+    return await store.of_member(tx, members or [member_id], state=state, template=template, before=before, limit=limit)
 
 
 async def of_template(

@@ -107,7 +107,7 @@ _HISTORY = """
 """
 _OF_MEMBER = f"""
     SELECT {_FIELDS} FROM coupons
-    WHERE member_id = :member_id AND (issued_at, coupon_id) < (:issued_at, :coupon_id)
+    WHERE member_id = ANY(CAST(:member_ids AS uuid[])) AND (issued_at, coupon_id) < (:issued_at, :coupon_id)
         AND (CAST(:state AS text) IS NULL OR {_NOW} = :state)
         AND (CAST(:template AS text) IS NULL OR template = :template)
     ORDER BY issued_at DESC, coupon_id DESC LIMIT :limit
@@ -229,7 +229,7 @@ async def history(tx: Transaction, coupon_id: UUID, *, before: int, limit: int) 
 
 async def of_member(
     tx: Transaction,
-    member_id: UUID,
+    member_ids: Sequence[UUID],
     *,
     state: str | None,
     template: str | None,
@@ -237,7 +237,7 @@ async def of_member(
     limit: int,
 ) -> list[Coupon]:
     """The newest first; the state is that of now."""
-    params = {"member_id": member_id, "state": state, "template": template, "now": tx.now}
+    params = {"member_ids": list(member_ids), "state": state, "template": template, "now": tx.now}
     place = {"issued_at": before[0], "coupon_id": before[1], "limit": limit}
     return _coupons(await tx.fetch_all(_OF_MEMBER, {**params, **place}))
 
