@@ -210,3 +210,22 @@ async def test_database_hashes_as_we_do(
         (chain,) = [one for one in await ledger.verify(tx, someone) if one.wallet == name]
     assert found[::-1] == model.transfers
     assert list(chain.breaks) == []
+
+
+async def test_return_finds_waiting_points_that_expired_whether_swept_or_not(points_database: Database) -> None:
+    ends = []
+    for swept_before in (False, True):
+        someone = await open_member(points_database)
+        await earn(points_database, someone, 60, "own", expires=days(-1), waits=True)
+        if swept_before:
+            await sweep(points_database)
+        shortfalls = []
+        for points in (25, 25, 25):
+            async with at_work(points_database, someone) as (tx, wallet):
+                await ledger.load_for(tx, [ledger.Need(wallet, points, SHOP, "own")])
+                taken = take(wallet, points, cause(tx, "clawed_back", "own"), CLAWBACK, ALLOW_NEGATIVE)
+                shortfalls.append((taken.pending, taken.shortfall))
+        await sweep(points_database)
+        ends.append((shortfalls, await written(points_database, someone)))
+        await must_hold(points_database, someone)
+    assert ends == [([(25, 0), (25, 0), (10, 15)], {"debt": 15})] * 2

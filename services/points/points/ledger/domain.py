@@ -194,17 +194,16 @@ def take(wallet: Wallet, points: int, cause: Cause, to_account: str, policy: str
     """
     now, before = cause.recorded_at, len(wallet.transfers)
     own = _own_lots(wallet, cause)
-    waiting = [lot for lot in own if lot.pending]
-    pending = min(points, sum(lot.remaining for lot in waiting))
+    waiting = [lot for lot in own if _waits(lot, now)]
+    pending = min(points, sum(map(_with_swept, waiting)))
     if pending:
+        _undo_expiry(wallet, waiting, pending, cause, PENDING)
         consume(wallet, waiting, pending, transfer(wallet, PENDING, to_account, pending, cause), now)
     rest = points - pending
     there = 0 if policy == PENDING_ONLY else min(rest, _reachable(wallet, own, now))
     if there:
-        open_own = [lot for lot in own if not lot.pending]
-        short = there - sum(lot.remaining for lot in open_own)
-        if short > 0:
-            _undo_expiry(wallet, open_own, short, cause)
+        open_own = [lot for lot in own if not _waits(lot, now)]
+        _undo_expiry(wallet, open_own, there, cause, WALLET)
         sequence = transfer(wallet, WALLET, to_account, there, cause)
         left = consume(wallet, open_own, there, sequence, now)
         must_be_none(wallet, consume(wallet, spendable_lots(wallet, now), left, sequence, now) if left else 0)
@@ -218,8 +217,8 @@ def take(wallet: Wallet, points: int, cause: Cause, to_account: str, policy: str
 
 def reachable(wallet: Wallet, cause: Cause) -> int:
     """What can be taken back for this purchase: its own points, and all that have not expired. Its lots are loaded."""
-    own = _own_lots(wallet, cause)
-    return sum(lot.remaining for lot in own if lot.pending) + _reachable(wallet, own, cause.recorded_at)
+    own, now = _own_lots(wallet, cause), cause.recorded_at
+    return sum(_with_swept(lot) for lot in own if _waits(lot, now)) + _reachable(wallet, own, now)
 
 
 def _own_lots(wallet: Wallet, cause: Cause) -> list[Lot]:
@@ -228,26 +227,41 @@ def _own_lots(wallet: Wallet, cause: Cause) -> list[Lot]:
     return sorted(own, key=spending_order)
 
 
+def _waits(lot: Lot, now: datetime) -> bool:
+    """Whether it waited to its end, or does now; one that the sweep has emptied is not released any more."""
+    due = lot.available_at is not None and lot.available_at <= now
+    return lot.pending and not (due and not lot.remaining)
+
+
+def _with_swept(lot: Lot) -> int:
+    return lot.remaining + sum(points for _, points in lot.swept)
+
+
 def _reachable(wallet: Wallet, own: Sequence[Lot], now: datetime) -> int:
     """All that can be spent, and of the purchase's own lots what has expired, written down or not."""
-    expired = sum(lot.remaining for lot in own if not lot.pending and is_expired(lot, now))
-    swept = sum(points for lot in own for _, points in lot.swept)
-    return max(0, wallet.balance - wallet.expired) + expired + swept
+    expired = sum(_with_swept(lot) for lot in own if not _waits(lot, now) and is_expired(lot, now))
+    return max(0, wallet.balance - wallet.expired) + expired
 
 
-def _undo_expiry(wallet: Wallet, own: Sequence[Lot], points: int, cause: Cause) -> None:
-    """Put back what the sweep wrote down of a purchase's own lots, as if it had not run before the return."""
+def _undo_expiry(wallet: Wallet, own: Sequence[Lot], points: int, cause: Cause, to_account: str) -> None:
+    """Put back what the sweep wrote down of a purchase's own lots, as if it had not run before the return, as far as
+    that is needed for so many points.
+    """
+    points -= sum(lot.remaining for lot in own)
     for lot in own:
+        kept: list[tuple[int, int]] = []
         for undone, swept in lot.swept:
-            part = min(points, swept)
+            part = max(0, min(points, swept))
             if part:
                 points -= part
-                sequence = transfer(wallet, EXPIRY, WALLET, part, cause._replace(kind=UNEXPIRED))
+                sequence = transfer(wallet, EXPIRY, to_account, part, cause._replace(kind=UNEXPIRED))
                 change(wallet, lot, part, cause.recorded_at)
                 wallet.restorations.append(
                     Restoration(wallet.member_id, wallet.name, sequence, lot.sequence, undone, part, False)
                 )
-        lot.swept = ()
+            if swept > part:
+                kept.append((undone, swept - part))
+        lot.swept = tuple(kept)
 
 
 def release(wallet: Wallet, lot: Lot, cause: Cause) -> int:

@@ -137,7 +137,7 @@ def admit(wallet: Wallet, lots: Iterable[Lot]) -> None:
     for lot in lots:
         if lot.sequence not in known:
             wallet.lots.append(lot)
-        elif lot.swept:
+        elif lot.sequence not in wallet.changed:
             known[lot.sequence].swept = lot.swept
 
 
