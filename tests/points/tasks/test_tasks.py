@@ -9,6 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from common.events import event_of
+from common.events.segments import SegmentEntered
 from common.storage import Database
 from tests.points.conftest import Client
 from tests.points.coupons import world as coupons
@@ -314,3 +316,14 @@ async def test_receipt_of_a_return_names_the_task_and_the_badge(points_database:
     found = await rows(points_database, "SELECT subject, what, before, after FROM return_effects ORDER BY subject")
     told = [(row.subject, row.after) for row in found if row.subject in ("badge", "task")]
     assert told == [("badge", "revoked"), ("task", "taken back")]
+
+
+async def test_segments_are_an_audience_too(points_database: Database) -> None:
+    await active(points_database, "task", "vip", task(audience={"segments": ["vip"]}))
+    someone, other = await member(points_database), await member(points_database)
+    entered = SegmentEntered(member_id=someone, segment="vip", revision=1, occurred_at=day(-1))
+    await happen(points_database, event_of(entered))
+    for who in (someone, other):
+        await happen(points_database, *(purchase(who, f"{who}-{n}", 1_00) for n in (1, 2)))
+    assert await incentive_points(points_database, someone) == 50
+    assert await incentive_points(points_database, other) == 0
