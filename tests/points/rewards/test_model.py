@@ -159,7 +159,7 @@ def test_any_sequence_of_orders_and_returns_agrees_with_the_model(servers: Serve
             run_state_machine_as_test(
                 machine,
                 settings=settings(
-                    max_examples=25,
+                    max_examples=15,
                     stateful_step_count=15,
                     deadline=None,
                     suppress_health_check=list(HealthCheck),

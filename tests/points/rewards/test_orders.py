@@ -259,7 +259,7 @@ async def test_transition_that_is_not_allowed_names_those_that_are(
 
 async def test_sent_goods_cannot_be_cancelled_but_returned(points_database: Database) -> None:
     someone = await member(points_database, (100, None))
-    await offer(points_database, reward(stock=3))
+    await offer(points_database, reward(stock=3, limits=(Limit(quantity=1, per="ever"),)))
     placed = await order(points_database, someone)
     await advance(points_database, placed, "shipped", "delivered")
     with pytest.raises(BadTransitionError):
@@ -270,6 +270,7 @@ async def test_sent_goods_cannot_be_cancelled_but_returned(points_database: Data
     with pytest.raises(BadTransitionError):
         await undo(points_database, placed, "returned")
     assert await balance(points_database, someone) == 100
+    await order(points_database, someone)
 
 
 async def test_members_can_cancel_until_the_warehouse_begins(points_database: Database) -> None:
