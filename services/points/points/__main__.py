@@ -1,5 +1,6 @@
 """python -m points api | worker | migrate"""
 
+from common.http.verifier import grants_for
 from common.runtime.process import run
 from common.runtime.service import Service
 from points import keyring
@@ -19,6 +20,7 @@ SERVICE = Service(
     problems=PROBLEMS,
     loops=[simulation.run],
     prepare=keyring.prepare,
+    app_options=lambda settings, _: {"state": {"grants": grants_for(settings)}},
 )
 
 if __name__ == "__main__":

@@ -123,6 +123,7 @@ async def test_same_reference_with_its_used_grant_is_answered_again(
     grant = granting(signing_key)(someone, 300)
     first = await redeem(operator, someone, 200, grant=grant, reference="R")
     assert await redeem(operator, someone, 200, grant=grant, reference="R") == first
+    assert await redeem(operator, someone, 200, grant="one that has ended", reference="R") == first
 
 
 async def test_grant_opens_no_door_and_a_token_is_no_grant(

@@ -171,7 +171,7 @@ async def test_same_reference_is_the_same_redemption_and_another_body_is_refused
     points_database: Database, operator: Client
 ) -> None:
     someone = await rich(points_database, (100, None))
-    key = {"source": "//shop", "reference": "R-1"}
+    key: dict[str, Any] = {"source": "//shop", "reference": "R-1"}
     first = await redeem(operator, someone, 60, **key)
     assert await redeem(operator, someone, 60, **key) == first
     assert (await redeem(operator, someone, 59, 409, **key))["code"] == "reference_reused"

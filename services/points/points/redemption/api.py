@@ -1,5 +1,6 @@
 """Points at a checkout: what an order may use, hold, confirm, cancel, redeem at once."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -34,6 +35,7 @@ from points.redemption.bodies import (
 from points.redemption.domain import Redemption
 from points.redemption.errors import RedemptionUnknownError
 from points.redemption.grants import grant_in
+from points.redemption.handlers import Wish
 
 router = Router(tags=["redemption"])
 
@@ -107,8 +109,7 @@ async def redeem(
     body: Annotated[RedeemBody, Body()], tx: Tx, caller: CurrentCaller, request: Request
 ) -> RedemptionResponse:
     """(`source`, `reference`) is the caller's own key: the same again gives the same redemption, another body 409."""
-    wish = wish_of(body, caller, await grant_in(request, body.grant), hold_seconds=None, hold=False)
-    return answer_of(await handlers.redeem(tx, caller, wish), [])
+    return await _taken(tx, caller, wish_of(body, caller, hold_seconds=None, hold=False), request, body.grant)
 
 
 @router.post(
@@ -122,8 +123,15 @@ async def hold(
     body: Annotated[HoldBody, Body()], tx: Tx, caller: CurrentCaller, request: Request
 ) -> RedemptionResponse:
     """Nobody else can spend what is held. A hold that is not confirmed in time ends by itself."""
-    wish = wish_of(body, caller, await grant_in(request, body.grant), hold_seconds=body.hold_seconds, hold=True)
-    return answer_of(await handlers.redeem(tx, caller, wish), [])
+    wish = wish_of(body, caller, hold_seconds=body.hold_seconds, hold=True)
+    return await _taken(tx, caller, wish, request, body.grant)
+
+
+async def _taken(tx: Tx, caller: CurrentCaller, wish: Wish, request: Request, token: str | None) -> RedemptionResponse:
+    """What was asked for before is answered again, though its grant has ended since."""
+    if (found := await handlers.asked_before(tx, wish)) is None:
+        found = await handlers.redeem(tx, caller, replace(wish, grant=await grant_in(request, token)))
+    return answer_of(found, [])
 
 
 @router.post(

@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 from common.http import RequestBody, ResponseBody
 from common.http.fields import Currency, Key, Money, PositiveMoney, PositivePoints, ShortText
 from common.security.callers import Caller
-from common.security.grants import Grant
 from points.ledger.handlers import FIRST_WALLET
 from points.policies.handlers import Kept
 from points.redemption.domain import Line, Redemption
@@ -189,7 +188,7 @@ def order_of(body: OrderBody) -> Order:
     return Order(order_id=body.order_id, amount=body.amount, currency=body.currency, lines=lines)
 
 
-def wish_of(body: RedeemBody, caller: Caller, grant: Grant | None, *, hold_seconds: int | None, hold: bool) -> Wish:
+def wish_of(body: RedeemBody, caller: Caller, *, hold_seconds: int | None, hold: bool) -> Wish:
     """A grant serves once and is no part of what the caller's key stands for."""
     told = {"hold": hold, **body.model_dump(mode="json", exclude={"grant", "source", "reference"})}
     return Wish(
@@ -200,7 +199,6 @@ def wish_of(body: RedeemBody, caller: Caller, grant: Grant | None, *, hold_secon
         reference=body.reference or "",
         body_hash=hashed(told),
         order=order_of(body.order) if body.order else None,
-        grant=grant,
         hold=hold,
         hold_seconds=hold_seconds,
     )

@@ -82,8 +82,8 @@ async def redeem(tx: Transaction, caller: Caller, wish: Wish) -> Redemption:
     wallets = await ledger.lock(tx, [member_id])
     if not wallets.knows(member_id):
         raise MemberUnknownError(wish.member_id)
-    if wish.reference and (seen := await store.by_reference(tx, wish.source, wish.reference)):
-        return _again(seen, wish)
+    if seen := await asked_before(tx, wish):
+        return seen
     amount = wish.order.amount if wish.order else None
     domain.check(allowed, wish.points, amount=amount, used=await used_today(tx, member_id, settings))
     redemption_id = uuid4()
@@ -125,8 +125,10 @@ def check_order(order: Order | None, settings: ProgrammeSettings) -> None:
         raise OrderAmountError(order.amount, of_lines)
 
 
-def _again(seen: Redemption, wish: Wish) -> Redemption:
-    if seen.body_hash != wish.body_hash:
+async def asked_before(tx: Transaction, wish: Wish) -> Redemption | None:
+    """What this reference stands for already, whatever has become of its grant. Raises ReferenceReusedError."""
+    seen = await store.by_reference(tx, wish.source, wish.reference) if wish.reference else None
+    if seen is not None and seen.body_hash != wish.body_hash:
         raise ReferenceReusedError(wish.source, wish.reference)
     return seen
 
