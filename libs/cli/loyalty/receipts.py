@@ -178,6 +178,8 @@ def _transfer(value: Any, number: int) -> dict[str, Any]:
     for name in TEXTS:
         if not isinstance(value.get(name), str):
             raise NoReceiptError(f"In {about} {name} is missing or no text.")
+        if "\0" in value[name]:  # it parts the fields of the canonical form: with it a field could end elsewhere
+            raise NoReceiptError(f"In {about} {name} holds the NUL character.")
         found[name] = value[name]
     for name in NUMBERS:
         if not isinstance(value.get(name), int) or isinstance(value.get(name), bool):
