@@ -82,6 +82,22 @@ async def test_two_rules_that_pay_the_same_purchase_are_named_before_anything_is
     assert double["points"] == 25
 
 
+async def test_a_saved_draft_can_be_tried_and_an_unknown_one_is_refused(
+    client: Any, points_database: Database, shoppers: Any
+) -> None:
+    draft = rule("bonus", {"kind": "fixed", "points": 10})["definition"]
+    async with client(role="operator") as operator:
+        assert (await operator.put("/v1/earning-rules/bonus/draft", json=draft)).status_code < 300
+        asked = (await operator.post("/v1/what-ifs", json={"drafts": ["bonus"], **WINDOW})).json()
+        unknown = await operator.post("/v1/what-ifs", json={"drafts": ["nobody"], **WINDOW})
+        twice = await operator.post("/v1/what-ifs", json={"drafts": ["bonus", "bonus"], **WINDOW})
+        await operator.delete("/v1/earning-rules/bonus/draft")
+        assert await run_next(points_database)
+        found = (await operator.get(f"/v1/what-ifs/{asked['what_if_id']}")).json()
+    assert {one["rule"]: one["after"] for one in found["result"]["rules"]} == {"purchase_rate": 250, "bonus": 25}
+    assert (unknown.status_code, twice.status_code) == (404, 422)
+
+
 async def test_limits_count_from_zero_on_both_sides(client: Any, points_database: Database, shoppers: Any) -> None:
     once = {"scope": "member", "period": "ever", "unit": "uses", "amount": 1}
     limited = rule("once", {"kind": "fixed", "points": 10}, limits=[once])

@@ -20,9 +20,8 @@ from points.evaluation.sums import total_by
 from points.facts import handlers as facts
 from points.ledger import handlers as ledger
 from points.limits import handlers as limits
-from points.rules import handlers as rules
-from points.rules.definition import Definition
-from points.simulation.changes import Changes, RuleUnderTrial, changed
+from points.simulation.changes import Changes, changed
+from points.simulation.drafts import with_drafts
 
 MAX_ROUNDS = 50
 
@@ -38,11 +37,7 @@ class Simulated:
 
 async def trial(tx: Transaction, book: Book, drafts: Sequence[str], changes: Changes) -> Book:
     """The published rules with these drafts and changes. Raises DraftUnknownError."""
-    saved = [
-        RuleUnderTrial(rule=rule, definition=Definition.model_validate_json((await rules.draft(tx, rule)).definition))
-        for rule in drafts
-    ]
-    return changed(book, changes.model_copy(update={"rules": [*saved, *changes.rules]}))
+    return changed(book, await with_drafts(tx, drafts, changes))
 
 
 async def person_of(tx: Transaction, priced: Pricing, member_id: UUID, occasion: Occasion) -> Person:

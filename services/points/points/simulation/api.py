@@ -1,11 +1,11 @@
 """What if other rules had been published? Real purchases replayed, nothing written but the answer."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import Body, Query
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from common.http import (
     CurrentCaller,
@@ -21,8 +21,9 @@ from common.http import (
     paged,
 )
 from common.http.fields import Instant, ShortText
+from points.rules.definition import RuleKey
 from points.simulation import handlers
-from points.simulation.changes import Changes
+from points.simulation.changes import MAX_RULES, Changes
 from points.simulation.results import Result
 from points.times import months_earlier
 
@@ -37,10 +38,22 @@ class NewWhatIf(RequestBody):
     """The purchases of the last `months`, or of a time of your choice, under other rules."""
 
     name: ShortText = ""
-    changes: Changes
+    changes: Changes = Field(default_factory=Changes)
+    drafts: list[RuleKey] = Field(
+        default=[],
+        max_length=MAX_RULES,
+        description="Saved drafts that come in, for the published rules of their keys.",
+    )
     months: int = Field(default=3, ge=1, le=120, strict=True, description="How far back; without from and until.")
     occurred_from: Instant | None = Field(default=None, description="Included.")
     occurred_until: Instant | None = Field(default=None, description="Not included. Default: now.")
+
+    @model_validator(mode="after")
+    def _name_each_rule_once(self) -> Self:
+        names = [*self.drafts, *(one.rule for one in self.changes.rules), *self.changes.without]
+        if len(set(names)) < len(names):
+            raise ValueError("a rule is named twice")
+        return self
 
 
 class WhatIfResponse(ResponseBody):
@@ -102,6 +115,7 @@ async def ask(body: Annotated[NewWhatIf, Body()], tx: Tx, caller: CurrentCaller)
         caller,
         name=body.name,
         changes=body.changes,
+        drafts=body.drafts,
         occurred_from=body.occurred_from or months_earlier(until, body.months),
         occurred_until=until,
     )

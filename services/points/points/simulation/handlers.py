@@ -18,6 +18,7 @@ from common.storage import Database, Transaction
 from points.liability import handlers as liability
 from points.simulation import store
 from points.simulation.changes import Changes
+from points.simulation.drafts import with_drafts
 from points.simulation.errors import NothingChangedError, WhatIfOverError, WhatIfUnknownError
 from points.simulation.replaying import Replay, replay_of
 from points.simulation.results import result_of
@@ -34,10 +35,12 @@ async def ask(
     *,
     name: str,
     changes: Changes,
+    drafts: Sequence[str],
     occurred_from: datetime,
     occurred_until: datetime,
 ) -> Row[Any]:
-    """Put a what-if into the line. Raises NothingChangedError."""
+    """Put a what-if into the line, with the drafts as they are now. Raises NothingChangedError, DraftUnknownError."""
+    changes = await with_drafts(tx, drafts, changes)
     if not changes.rules and not changes.without:
         raise NothingChangedError()
     row = await store.add(

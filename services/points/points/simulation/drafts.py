@@ -1,0 +1,17 @@
+"""Saved drafts as rules under trial: as they are now, whatever becomes of them."""
+
+from collections.abc import Sequence
+
+from common.storage import Transaction
+from points.rules import handlers as rules
+from points.rules.definition import Definition
+from points.simulation.changes import Changes, RuleUnderTrial
+
+
+async def with_drafts(tx: Transaction, drafts: Sequence[str], changes: Changes) -> Changes:
+    """The changes, and these saved drafts for the published rules of their keys. Raises DraftUnknownError."""
+    saved = [
+        RuleUnderTrial(rule=rule, definition=Definition.model_validate_json((await rules.draft(tx, rule)).definition))
+        for rule in drafts
+    ]
+    return changes.model_copy(update={"rules": [*saved, *changes.rules]})
