@@ -42,7 +42,7 @@ class NewWhatIf(RequestBody):
     drafts: list[RuleKey] = Field(
         default=[],
         max_length=MAX_RULES,
-        description="Saved drafts that come in, for the published rules of their keys.",
+        description="Saved drafts that come in for the published rules of their keys.",
     )
     months: int = Field(default=3, ge=1, le=120, strict=True, description="How far back; without from and until.")
     occurred_from: Instant | None = Field(default=None, description="Included.")
