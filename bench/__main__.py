@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import accrual, expiry, fanout, growth, latency, redeem, what_if
+from bench import accrual, expiry, fanout, growth, latency, redeem, rules, what_if
 from bench import world as worlds
 from bench.progress import say
 from bench.servers import Servers, servers
 
 RESULTS = Path(__file__).parent / "results" / "latest.json"
-PARTS = ("accrual", "growth", "latency", "redeem", "expiry", "what_if", "fanout")
+PARTS = ("accrual", "growth", "latency", "rules", "redeem", "expiry", "what_if", "fanout")
 
 
 def main() -> None:
@@ -66,14 +66,19 @@ async def _measure(found: Servers, parts: tuple[str, ...], rounds: int) -> dict[
         if "accrual" in result:
             ratio = per_second / result["accrual"]["baseline_per_s"]
             result["fanout"]["ratio_to_baseline"] = round(ratio, 1)
-    result["points"] = await _points(found, parts, rounds)
+    result["points"] = await _points(found, parts, rounds, deaths)
     result["faults"] = {"deadlocks": deaths.deadlocks, "consumer_restarts": deaths.consumer_restarts}
     return result
 
 
-async def _points(found: Servers, parts: tuple[str, ...], rounds: int) -> dict[str, Any]:
+async def _points(found: Servers, parts: tuple[str, ...], rounds: int, deaths: accrual.Deaths) -> dict[str, Any]:
     """The figures of the points engine."""
     figures: dict[str, Any] = {}
+    if "rules" in parts:
+        one, twenty = await worlds.make(found, "one-rule", "points"), await worlds.make(found, "twenty-rules", "points")
+        await _known(one)
+        await _known(twenty)
+        figures["accrual_20_rules_over_1"] = round(await rules.compare(one, twenty, rounds, deaths), 2)
     if "redeem" in parts:
         ratio = await redeem.compare(await worlds.make(found, "redeem", "points"), rounds)
         figures["redeem_10000_lots_over_10"] = round(ratio, 2)

@@ -1,0 +1,188 @@
+"""Activities earn, follow the order they name, and set free what waited for them."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+
+from common.events import Contract, Event, event_of
+from common.events.activities import ActivityCompleted
+from common.events.points import PointsEarned
+from common.storage import Database
+from tests.points.world import (
+    NOON,
+    PAYLOADS,
+    SHOP,
+    balance,
+    day,
+    happen,
+    member,
+    purchase,
+    refund,
+    registered,
+    rows,
+    rule,
+    value,
+    words,
+)
+
+SHARING = {"kind": "activity", "activity": "shared"}
+
+
+def did(someone: UUID, activity_id: str, activity: str = "shared", **facts: Any) -> Event[Contract]:
+    data = ActivityCompleted(
+        activity_id=activity_id, member_id=someone, activity=activity, **{"occurred_at": NOON, **facts}
+    )
+    return event_of(data, source=SHOP)
+
+
+async def test_activity_earns_by_its_rule_and_says_so(points_database: Database) -> None:
+    await rule(points_database, "sharing", {"kind": "fixed", "points": 5}, occasion=SHARING)
+    someone = await member(points_database)
+    assert await happen(points_database, did(someone, "a1"), did(someone, "a2", "shouted")) == []
+    assert await balance(points_database, someone) == (5, 0)
+    (event,) = await rows(points_database, f"{PAYLOADS} WHERE routing_key = 'points.earned.v1'")
+    told = PointsEarned.model_validate_json(event.body)
+    assert (told.reason, told.rule, told.points, told.order_id) == ("activity", "sharing", 5, None)
+    found = await rows(points_database, "SELECT activity_id, activity FROM activities ORDER BY 1")
+    assert [tuple(row) for row in found] == [("a1", "shared"), ("a2", "shouted")]
+
+
+async def test_fields_of_an_activity_decide(points_database: Database) -> None:
+    long = {"kind": "field", "name": "stars", "op": "at_least", "values": [4]}
+    await rule(points_database, "rated", {"kind": "fixed", "points": 9}, occasion=SHARING, when=long)
+    someone = await member(points_database)
+    await happen(points_database, did(someone, "a", fields={"stars": 3}), did(someone, "b", fields={"stars": 5}))
+    assert await balance(points_database, someone) == (9, 0)
+
+
+async def test_same_activity_again_is_a_duplicate_and_with_another_body_dead(points_database: Database) -> None:
+    await rule(points_database, "sharing", {"kind": "fixed", "points": 5}, occasion=SHARING)
+    someone = await member(points_database)
+    other = did(someone, "a", fields={"where": "forum"})
+    assert words(await happen(points_database, did(someone, "a"), did(someone, "a"), other)) == [
+        ("duplicate", ""),
+        ("dead", "activity_id_reused"),
+    ]
+    assert await balance(points_database, someone) == (5, 0)
+
+
+async def test_unknown_member_is_retried_and_absurd_time_is_dead(points_database: Database) -> None:
+    await rule(points_database, "sharing", {"kind": "fixed", "points": 5}, occasion=SHARING)
+    stranger = uuid4()
+    assert words(await happen(points_database, did(stranger, "a"))) == [("retry", "unknown_member")]
+    await happen(points_database, registered(stranger))
+    assert await happen(points_database, did(stranger, "a")) == []
+    far = did(stranger, "b", occurred_at=NOON + timedelta(days=36_500))
+    assert words(await happen(points_database, far)) == [("dead", "absurd_time")]
+    assert await balance(points_database, stranger) == (5, 0)
+
+
+async def test_activity_of_another_member_is_taken_back_when_its_order_came_back_wholly(
+    points_database: Database,
+) -> None:
+    await rule(points_database, "friend", {"kind": "fixed", "points": 20}, occasion=SHARING)
+    buyer, friend = await member(points_database), await member(points_database)
+    await happen(points_database, purchase(buyer, "a", 100_00), did(friend, "r", order_id="a"))
+    await happen(points_database, refund("a", "half", 50_00))
+    assert await balance(points_database, friend) == (20, 0)
+    await happen(points_database, refund("a", "rest", 50_00))
+    assert (await balance(points_database, friend), await balance(points_database, buyer)) == ((0, 0), (0, 0))
+    assert await value(points_database, "SELECT taken_back FROM activities") is True
+    effects = await rows(
+        points_database, "SELECT subject, before, after FROM return_effects WHERE member_id = :f", f=friend
+    )
+    assert [tuple(row) for row in effects] == [("activity", "20 points", "taken back")]
+
+
+async def test_activity_that_comes_after_its_order_came_back_earns_nothing(points_database: Database) -> None:
+    await rule(points_database, "friend", {"kind": "fixed", "points": 20}, occasion=SHARING)
+    buyer, friend = await member(points_database), await member(points_database)
+    await happen(points_database, purchase(buyer, "a", 100_00), refund("a", "r", 100_00))
+    await happen(points_database, did(friend, "x", order_id="a"))
+    assert await balance(points_database, friend) == (0, 0)
+
+
+async def pending(database: Database, someone: UUID) -> int:
+    found = await value(database, "SELECT pending FROM wallets WHERE member_id = :m AND wallet = 'points'", m=someone)
+    return int(found)
+
+
+async def test_points_wait_for_the_return_window_and_are_released_by_its_event(points_database: Database) -> None:
+    waiting = {"kind": "event", "event": "return_window_closed"}
+    await rule(points_database, "later", {"kind": "fixed", "points": 30}, waiting=waiting)
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00))
+    assert (await balance(points_database, someone), await pending(points_database, someone)) == ((100, 0), 30)
+    told = await rows(points_database, f"{PAYLOADS} WHERE routing_key = 'points.pending.v1'")
+    assert len(told) == 1
+    await happen(points_database, did(someone, "w", "something_else", order_id="a", occurred_at=day(1)))
+    assert await pending(points_database, someone) == 30
+    await happen(points_database, did(someone, "v", "return_window_closed", order_id="a", occurred_at=day(7)))
+    assert (await balance(points_database, someone), await pending(points_database, someone)) == ((130, 0), 0)
+
+
+async def test_event_that_came_before_its_purchase_sets_it_free_at_once(points_database: Database) -> None:
+    waiting = {"kind": "event", "event": "return_window_closed"}
+    await rule(points_database, "later", {"kind": "fixed", "points": 30}, waiting=waiting)
+    someone = await member(points_database)
+    await happen(points_database, did(someone, "v", "return_window_closed", order_id="a", occurred_at=day(7)))
+    await happen(points_database, purchase(someone, "a", 100_00))
+    assert (await balance(points_database, someone), await pending(points_database, someone)) == ((130, 0), 0)
+
+
+async def test_return_takes_what_waits_first(points_database: Database) -> None:
+    await rule(points_database, "later", {"kind": "fixed", "points": 30}, waiting={"kind": "event"})
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00), refund("a", "r", 20_00))
+    assert (await balance(points_database, someone), await pending(points_database, someone)) == ((100, 0), 4)
+
+
+def body(someone: UUID, activity_id: str, **more: Any) -> dict[str, Any]:
+    return {
+        "source": SHOP,
+        "activity_id": activity_id,
+        "member_id": str(someone),
+        "activity": "shared",
+        "occurred_at": NOON.isoformat(),
+        **more,
+    }
+
+
+async def test_activity_over_http_earns_once(points_database: Database, operator: httpx.AsyncClient) -> None:
+    await rule(points_database, "sharing", {"kind": "fixed", "points": 5}, occasion=SHARING)
+    someone = await member(points_database)
+    for wanted in ("accepted", "duplicate"):
+        answer = await operator.post("/v1/activities", json=body(someone, "a"))
+        assert (answer.status_code, answer.json()["outcome"]) == (200, wanted)
+    other = await operator.post("/v1/activities", json=body(someone, "a", fields={"x": 1}))
+    assert (other.status_code, other.json()["code"], other.json()["reason"]) == (
+        409,
+        "activity_refused",
+        "activity_id_reused",
+    )
+    stranger = await operator.post("/v1/activities", json=body(uuid4(), "b"))
+    assert (stranger.status_code, stranger.json()["code"]) == (404, "unknown_member")
+    assert await balance(points_database, someone) == (5, 0)
+
+
+async def test_batch_takes_each_for_itself_and_the_list_tells_what_each_earned(
+    points_database: Database, operator: httpx.AsyncClient
+) -> None:
+    await rule(points_database, "sharing", {"kind": "fixed", "points": 5}, occasion=SHARING)
+    someone = await member(points_database)
+    sent = [body(someone, "a"), {"activity_id": 7}, body(uuid4(), "b"), body(someone, "a")]
+    sent.append(body(someone, "c", activity="sang", occurred_at=day(1).isoformat()))
+    answer = await operator.post("/v1/activities/batch", json={"activities": sent})
+    assert [(one["outcome"], one["reason"]) for one in answer.json()["items"]] == [
+        ("accepted", None),
+        ("refused", "invalid_request"),
+        ("refused", "unknown_member"),
+        ("duplicate", None),
+        ("accepted", None),
+    ]
+    found = await operator.get("/v1/activities", params={"member_id": str(someone)})
+    assert [(one["activity_id"], len(one["earned"])) for one in found.json()["items"]] == [("c", 0), ("a", 1)]
+    only = await operator.get("/v1/activities", params={"member_id": str(someone), "activity": "shared"})
+    assert [one["activity_id"] for one in only.json()["items"]] == ["a"]
