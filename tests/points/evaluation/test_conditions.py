@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from points.evaluation.calendar import birthday_in, days_from_birthday, lunar_day, nth_weekday, week_start
@@ -33,6 +33,8 @@ from points.evaluation.expiry import expires_at
 from points.evaluation.matching import Situation, compiled
 from points.evaluation.reasons import why_not
 from tests.points.evaluation.world import NOON, SHANGHAI, bought, someone
+
+UNHURRIED = settings(deadline=None)
 
 NEW_YORK = ZoneInfo("America/New_York")
 LUNAR_NEW_YEARS = {2023: date(2023, 1, 22), 2024: date(2024, 2, 10), 2025: date(2025, 1, 29), 2026: date(2026, 2, 17)}
@@ -76,6 +78,7 @@ def test_hour_that_is_skipped_when_clocks_go_forward_is_never_met() -> None:
     assert not any(holds(skipped, bought(at=day + timedelta(minutes=10 * n)), zone=NEW_YORK) for n in range(6 * 23))
 
 
+@UNHURRIED
 @given(st.dates(date(1990, 1, 1), date(2060, 1, 1)))
 def test_date_range_of_one_day_is_exactly_its_local_day(day: date) -> None:
     condition = DateRange(first=day, last=day)
@@ -97,6 +100,7 @@ def test_member_days() -> None:
     assert not holds(MemberDay(weekdays=frozenset({(-1, 7)})), at(2025, 3, 23))
 
 
+@UNHURRIED
 @given(st.dates(date(1900, 1, 1), date(2100, 1, 1)))
 def test_nth_weekdays_count_from_both_ends(day: date) -> None:
     nth, from_end = nth_weekday(day)
@@ -105,6 +109,7 @@ def test_nth_weekdays_count_from_both_ends(day: date) -> None:
     assert (day + timedelta(days=7 * (back - 1))).month == day.month != (day + timedelta(days=7 * back)).month
 
 
+@UNHURRIED
 @given(st.dates(date(1990, 1, 1), date(2100, 1, 1)), st.integers(1, 7))
 def test_weeks_begin_on_the_programmes_first_day(day: date, first: int) -> None:
     start = week_start(day, first)
@@ -164,6 +169,7 @@ def test_days_around_a_birthday_cross_the_years_end() -> None:
     assert not holds(BirthdayNear(), at(2025, 1, 2))
 
 
+@UNHURRIED
 @given(st.dates(date(1940, 1, 1), date(2040, 1, 1)), st.integers(1, 12), st.integers(1, 29))
 def test_lunar_birthday_comes_once_in_each_lunar_year(day: date, month: int, of_month: int) -> None:
     birthday = Birthday(month, of_month, "lunar")

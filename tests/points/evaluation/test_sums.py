@@ -6,7 +6,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from points.evaluation.book import Book
@@ -36,6 +36,8 @@ from tests.points.evaluation.world import (
     someone,
     times,
 )
+
+UNHURRIED = settings(deadline=None)
 
 
 @pytest.mark.parametrize(("rounding", "whole"), [("floor", 24), ("half_up", 25), ("ceil", 25)])
@@ -168,6 +170,7 @@ def test_rules_that_wait_or_expire_differently_give_credits_of_their_own() -> No
     )
 
 
+@UNHURRIED
 @given(rule_lists(limited=True), occasions(), people, roundings, st.data())
 def test_evaluation_is_what_fractions_say(
     rules: list[Rule], occasion: Occasion, person: object, rounding: str, data: st.DataObject
@@ -182,6 +185,7 @@ def test_evaluation_is_what_fractions_say(
     assert found == {wallet: whole for wallet, whole in wanted.items() if whole}
 
 
+@UNHURRIED
 @given(rule_lists(stacking=True, limited=True), occasions(), people, roundings, st.data())
 def test_explaining_agrees_with_evaluating_and_has_words_for_every_rule(
     rules: list[Rule], occasion: Occasion, person: object, rounding: str, data: st.DataObject
@@ -198,6 +202,7 @@ def test_explaining_agrees_with_evaluating_and_has_words_for_every_rule(
         assert all(text and "{" not in text for text in texts_of(outcome, "CNY").values())
 
 
+@UNHURRIED
 @given(rule_lists(stacking=True), occasions(), people, st.randoms(use_true_random=False))
 def test_order_of_rules_in_the_book_does_not_matter(
     rules: list[Rule], occasion: Occasion, person: object, shuffler: random.Random
@@ -207,6 +212,7 @@ def test_order_of_rules_in_the_book_does_not_matter(
     assert earned(other, occasion, person) == earned(rules, occasion, person)  # type: ignore[arg-type]
 
 
+@UNHURRIED
 @given(rule_lists(stacking=True), occasions(), people)
 def test_group_never_gives_less_than_its_best_rule_alone(rules: list[Rule], occasion: Occasion, person: object) -> None:
     plain = [replace(one, exclusive=False, stop=False) for one in rules]
@@ -217,6 +223,7 @@ def test_group_never_gives_less_than_its_best_rule_alone(rules: list[Rule], occa
         assert found.get(winner.wallet, 0) >= other.get(winner.wallet, 0)
 
 
+@UNHURRIED
 @given(rule_lists(limited=True, stacking=True), occasions(), people, roundings, st.data())
 def test_no_rule_gives_more_than_its_limit_leaves(
     rules: list[Rule], occasion: Occasion, person: object, rounding: str, data: st.DataObject
@@ -227,6 +234,7 @@ def test_no_rule_gives_more_than_its_limit_leaves(
         assert used.points <= left.get(used.rule.key, used.points)
 
 
+@UNHURRIED
 @given(rule_lists(stacking=True), occasions(), people, roundings)
 def test_lines_and_shares_sum_to_the_whole(
     rules: list[Rule], occasion: Occasion, person: object, rounding: str
@@ -241,6 +249,7 @@ def test_lines_and_shares_sum_to_the_whole(
             assert one.by_line is None
 
 
+@UNHURRIED
 @given(st.integers(0, 10**9), st.lists(st.integers(0, 10**6), min_size=1, max_size=20))
 def test_spread_sums_to_the_whole_and_is_never_off_by_one(total: int, weights: Sequence[int]) -> None:
     parts = spread(total, weights)

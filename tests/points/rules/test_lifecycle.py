@@ -239,5 +239,9 @@ async def test_schema_is_enough_for_a_form(operator: Client) -> None:
     schema = (await operator.get(f"{RULES}/schema")).json()
     kinds = schema["properties"]["effect"]["discriminator"]["mapping"]
     assert set(kinds) == {"rate", "fixed", "multiplier", "coupon"}
-    assert {"Condition", "NearBirthday", "OnLunarDay"} & set(schema["$defs"])
+    inner = {"$ref": "#/$defs/Condition"}
+    assert (
+        schema["$defs"]["AllOf"]["properties"]["of"]["items"] == schema["$defs"]["NotThis"]["properties"]["of"] == inner
+    )
+    assert {"all", "not", "birthday", "lunar_day"} <= set(schema["$defs"]["Condition"]["discriminator"]["mapping"])
     assert (await operator.put(f"{RULES}/schema/draft", json=RATE)).status_code == 422

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from points.evaluation.conditions import (
     BirthdayNear,
+    Condition,
     FirstPurchase,
     Lines,
     Registered,
@@ -14,6 +15,7 @@ from points.evaluation.conditions import (
     parts,
 )
 from points.evaluation.matching import Test, compiled
+from points.evaluation.narrowing import WORDS, Known, mentioned, narrowed
 from points.evaluation.occasion import PURCHASE, Occasion
 from points.evaluation.rule import ONE, Coupon, Factor, Fixed, Multiplier, Rate, Retirement, Rule
 
@@ -22,6 +24,10 @@ RATE, FIXED, MULTIPLIER, COUPON = range(4)
 FIRST_PURCHASE, BIRTHDAY, SEGMENTS, REGISTERED = "first_purchase", "birthday", "segments", "registered"
 LINES, LIMITS = "lines", "limits"
 """What a book may need to be told beside the purchase and the tier."""
+
+
+MAX_NARROWED = 4_096
+"""How many sets of words a plan remembers the rules for."""
 
 
 class Entry:
@@ -35,6 +41,7 @@ class Entry:
         "lines",
         "own_terms",
         "per",
+        "plain",
         "points",
         "rule",
         "template",
@@ -42,11 +49,12 @@ class Entry:
         "wallet",
     )
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, condition: Condition | None) -> None:
         effect = rule.effect
         self.rule = rule
-        self.test: Test | None = compiled(rule.condition) if rule.condition else None
+        self.test: Test | None = compiled(condition) if condition else None
         self.limited = bool(rule.limits)
+        self.plain = isinstance(effect, Rate) and not (effect.lines or rule.limits or rule.waiting or rule.expiry)
         self.own_terms = rule.waiting is not None or rule.expiry is not None
         self.wallet = rule.wallet
         self.points, self.per, self.template = 0, 1, ""
@@ -70,13 +78,39 @@ class Plan:
     `simple`: none of them ends it for others, none is in a group.
     """
 
-    __slots__ = ("entries", "limited", "simple")
+    __slots__ = ("_channels", "_narrowed", "_shops", "_sources", "_tiers", "entries", "simple")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         ordered = sorted(rules, key=lambda rule: (-rule.priority, not rule.exclusive, rule.key))
-        self.entries = tuple(map(Entry, ordered))
+        self.entries = tuple(Entry(rule, rule.condition) for rule in ordered)
         self.simple = not any(rule.exclusive or rule.stop or rule.group for rule in ordered)
-        self.limited = tuple(entry for entry in self.entries if entry.limited)
+        self._tiers, self._channels, self._shops, self._sources = mentioned(rule.condition for rule in ordered)
+        self._narrowed: dict[tuple[str | None, ...], tuple[Entry, ...]] = {}
+
+    def narrowed(self, occasion: Occasion, tier: str) -> tuple[Entry, ...]:
+        """The rules that tier, channel, shop and source do not rule out, asking only for the rest."""
+        channel, shop, source = occasion.channel, occasion.shop, occasion.source
+        words = (
+            tier if tier in self._tiers else None,
+            channel if channel in self._channels else None,
+            shop if shop in self._shops else None,
+            source if source in self._sources else None,
+        )
+        found = self._narrowed.get(words)
+        if found is None:
+            if len(self._narrowed) >= MAX_NARROWED:
+                self._narrowed.clear()
+            found = self._narrowed[words] = tuple(self._narrow(dict(zip(WORDS, words, strict=True))))
+        return found
+
+    def _narrow(self, known: Known) -> Iterable[Entry]:
+        for entry in self.entries:
+            condition = entry.rule.condition
+            rest = True if condition is None else narrowed(condition, known)
+            if rest is condition:
+                yield entry
+            elif rest is not False:
+                yield Entry(entry.rule, None if rest is True else rest)
 
 
 NOTHING = Plan(())

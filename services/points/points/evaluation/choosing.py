@@ -24,16 +24,17 @@ def counting(
 
     A rule whose limit leaves nothing does not count, so that what it would have displaced pays instead.
     """
+    entries = plan.narrowed(situation.occasion, situation.person.tier) if note is None else plan.entries
     if plan.simple and note is None:
         return [
             entry
-            for entry in plan.entries
+            for entry in entries
             if (entry.test is None or entry.test(situation))
             and (not entry.limited or _open(entry.rule, situation, usage, rooms))
         ]
     chosen: list[Entry] = []
     ended: dict[str, Entry] = {}
-    for entry in plan.entries:
+    for entry in entries:
         end = ended.get(entry.wallet)
         if end is not None and (end.rule.exclusive or entry.rule.priority < end.rule.priority):
             reason, by = OUTRANKED, end

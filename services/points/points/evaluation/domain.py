@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from points.evaluation.book import Book, Entry, Plan, Valid
 from points.evaluation.choosing import best_of_groups, counting
-from points.evaluation.earned import CouponGrant, Earned, Evaluation, Share, Sum, Used, earned_in
+from points.evaluation.earned import CouponGrant, Earned, Evaluation, Share, Sum, Used, earned_in, of_one_rate
 from points.evaluation.matching import Situation
 from points.evaluation.occasion import ACTIVITY, PURCHASE, Birthday, Expiry, Line, Occasion, Person, Terms
 from points.evaluation.rule import Limit, Retirement, Room, Rule, Usage
@@ -53,7 +53,12 @@ def evaluate(valid: Valid, occasion: Occasion, person: Person, terms: Terms, usa
     chosen = counting(plan, situation, usage, rooms)
     if not chosen:
         return NOTHING
-    return settled(plan, chosen, situation, terms, rooms)[0]
+    if plan.simple and not rooms:
+        first = chosen[0]
+        if len(chosen) == 1 and first.plain:
+            one = of_one_rate(first, occasion, terms)
+            return Evaluation((one,), (), ()) if one else NOTHING
+    return settled(plan, chosen, situation, terms, rooms).evaluation
 
 
 class Settled(NamedTuple):
@@ -65,9 +70,15 @@ class Settled(NamedTuple):
 
 
 def settled(
-    plan: Plan, chosen: Sequence[Entry], situation: Situation, terms: Terms, rooms: Mapping[str, Room]
+    plan: Plan,
+    chosen: Sequence[Entry],
+    situation: Situation,
+    terms: Terms,
+    rooms: Mapping[str, Room],
+    *,
+    keep_sums: bool = False,
 ) -> Settled:
-    """Sum up the rules that count, wallet by wallet."""
+    """Sum up the rules that count, wallet by wallet; `keep_sums` for all of them, the simple ones too."""
     by_wallet: dict[str, list[Entry]] = {}
     for entry in chosen:
         by_wallet.setdefault(entry.wallet, []).append(entry)
@@ -80,6 +91,11 @@ def settled(
         if not plan.simple:
             entries, lost = best_of_groups(entries, situation, rooms)
             beaten |= lost
+        if not keep_sums and len(entries) == 1 and entries[0].plain:
+            one = of_one_rate(entries[0], situation.occasion, terms)
+            if one:
+                earned.append(one)
+            continue
         sums[wallet] = found = Sum(entries, situation.occasion, situation.person.tier, rooms)
         credits, taken = earned_in(found, wallet, situation.occasion, terms)
         earned += credits

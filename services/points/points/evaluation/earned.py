@@ -1,6 +1,6 @@
 """Exact sums: rates add, multipliers multiply them one after another, fixed points come on top, limits cut last."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from math import lcm
 from typing import NamedTuple
@@ -80,41 +80,37 @@ class Sum:
         self.by_line: list[int] | None = None
         self.cuts: list[int] | None = None
         self.limits: list[Limit | None] | None = None
-        if len(entries) == 1 and entries[0].kind == RATE and entries[0].lines is None:
-            entry = entries[0]
-            self.bases[0], self.denominator = occasion.basis, entry.per
-            self.numerators[0] = occasion.basis * entry.points
-        else:
-            self._add(entries, occasion, tier)
+        self._add(entries, occasion, tier)
         if rooms:
             self._cut(rooms)
 
     def _add(self, entries: Sequence[Entry], occasion: Occasion, tier: str) -> None:
-        numerators, bases = self.numerators, self.bases
-        multipliers: list[int] = []
-        fixed: list[int] = []
-        self.denominator = denominator = lcm(*[entry.per for entry in entries])
+        denominator, later, filtered = 1, False, False
+        for entry in entries:
+            if denominator % entry.per:
+                denominator = lcm(denominator, entry.per)
+            later = later or entry.kind != RATE
+            filtered = filtered or entry.lines is not None
+        self.denominator = denominator
         lines = occasion.lines
-        by_line = [0] * len(lines) if lines and any(entry.lines for entry in entries) else None
-        running = 0
+        running, by_line = 0, [0] * len(lines) if filtered and lines else None
         for place, entry in enumerate(entries):
             if entry.kind == RATE:
                 scale = entry.points * (denominator // entry.per)
                 basis = occasion.basis if entry.lines is None else sum(_nets(entry, lines))
-                bases[place], numerators[place] = basis, basis * scale
+                self.bases[place], self.numerators[place] = basis, basis * scale
                 running += basis * scale
                 if by_line is not None:
                     for number, net in enumerate(_nets(entry, lines)):
                         by_line[number] += net * scale
-            elif entry.kind == MULTIPLIER:
-                multipliers.append(place)
-            elif entry.kind == FIXED:
-                fixed.append(place)
         self.by_line = by_line
-        for place in multipliers:
-            running = self._multiply(place, entries[place], running, tier, lines)
-        for place in fixed:
-            self.numerators[place] = entries[place].points * self.denominator
+        if later:
+            for place, entry in enumerate(entries):
+                if entry.kind == MULTIPLIER:
+                    running = self._multiply(place, entry, running, tier, lines)
+            for place, entry in enumerate(entries):
+                if entry.kind == FIXED:
+                    self.numerators[place] = entry.points * self.denominator
 
     def _multiply(self, place: int, entry: Entry, running: int, tier: str, lines: Sequence[Line]) -> int:
         """The share of a multiplier is what it adds to what rates and earlier multipliers gave."""
@@ -173,20 +169,28 @@ def _nets(entry: Entry, lines: Sequence[Line]) -> list[int]:
 
 def earned_in(found: Sum, wallet: str, occasion: Occasion, terms: Terms) -> tuple[list[Earned], list[Used]]:
     """The credits of one wallet, and what of them limits have to know."""
-    points = found.points(terms.rounding)
-    shares = [_share(found, place, points[place]) for place in range(len(points))]
-    used = [
-        Used(entry.rule, max(0, given))
-        for entry, given in zip(found.entries, points, strict=True)
-        if entry.limited and given > 0
-    ]
+    entries, points = found.entries, found.points(terms.rounding)
+    used: list[Used] = []
+    own_terms = False
+    for entry, given in zip(entries, points, strict=True):
+        if entry.limited and given > 0:
+            used.append(Used(entry.rule, given))
+        own_terms = own_terms or entry.own_terms
+    if not own_terms:
+        total = sum(points)
+        shares = _shares(found, points, range(len(points)))
+        return (
+            ([earned_at_once(wallet, total, shares, _by_line(found, total, occasion.lines), occasion, terms)], used)
+            if total
+            else ([], used)
+        )
     return [
         Earned(
             wallet,
             total,
-            tuple(shares[place] for place in places if shares[place].numerator or shares[place].cut),
+            _shares(found, points, places),
             _by_line(found, total, occasion.lines),
-            _expires_at(expiry, wallet, occasion.occurred_at, terms),
+            end_of(expiry, wallet, occasion.occurred_at, terms),
             days_later(occasion.occurred_at, waiting.days, terms.zone) if waiting and waiting.days else None,
             waiting.until if waiting else "",
         )
@@ -195,20 +199,55 @@ def earned_in(found: Sum, wallet: str, occasion: Occasion, terms: Terms) -> tupl
     ], used
 
 
-def _share(found: Sum, place: int, points: int) -> Share:
-    rule = found.entries[place].rule
-    cut, limit = (found.cuts[place], found.limits[place]) if found.cuts and found.limits else (0, None)
-    return Share(
-        rule.key,
-        rule.version,
-        points,
-        found.numerators[place],
-        found.denominator,
-        found.bases[place],
-        found.factors[place],
-        cut,
-        limit.name if limit else "",
-    )
+def earned_at_once(
+    wallet: str,
+    points: int,
+    shares: tuple[Share, ...],
+    by_line: tuple[int, ...] | None,
+    occasion: Occasion,
+    terms: Terms,
+) -> Earned:
+    """A credit on the terms of its wallet."""
+    return Earned(wallet, points, shares, by_line, end_of(None, wallet, occasion.occurred_at, terms), None, "")
+
+
+def of_one_rate(entry: Entry, occasion: Occasion, terms: Terms) -> Earned | None:
+    """The usual case, said shorter: one rate on the whole basis, without limits or terms of its own."""
+    rule, basis, per = entry.rule, occasion.basis, entry.per
+    numerator = basis * entry.points
+    whole = rounded(numerator, per, terms.rounding)
+    if not whole:
+        return None
+    share = Share(rule.key, rule.version, whole, numerator, per, basis, "", 0, "")
+    by_line = spread(whole, [line.net for line in occasion.lines]) if occasion.lines else None
+    return earned_at_once(entry.wallet, whole, (share,), by_line, occasion, terms)
+
+
+def _shares(found: Sum, points: Sequence[int], places: Iterable[int]) -> tuple[Share, ...]:
+    numerators, denominator, bases, factors = found.numerators, found.denominator, found.bases, found.factors
+    cuts, limits = found.cuts, found.limits
+    shares: list[Share] = []
+    for place in places:
+        cut = cuts[place] if cuts else 0
+        if not (numerators[place] or cut):
+            continue
+        rule = found.entries[place].rule
+        limit = limits[place] if limits else None
+        name = limit.name if limit else ""
+        shares.append(
+            Share(
+                rule.key,
+                rule.version,
+                points[place],
+                numerators[place],
+                denominator,
+                bases[place],
+                factors[place],
+                cut,
+                name,
+            )
+        )
+    return tuple(shares)
 
 
 _Terms = tuple[Waiting | None, Expiry | None]
@@ -219,8 +258,6 @@ def _credits(found: Sum, points: Sequence[int]) -> dict[_Terms, list[int]]:
     rate.
     """
     entries = found.entries
-    if not any(entry.own_terms for entry in entries):
-        return {(None, None): list(range(len(entries)))}
     rate = next((entry.rule for entry in entries if entry.kind == RATE), entries[0].rule)
     credits: dict[_Terms, list[int]] = {}
     for place, entry in enumerate(entries):
@@ -242,6 +279,7 @@ def _by_line(found: Sum, total: int, lines: Sequence[Line]) -> tuple[int, ...] |
     return spread(total, [of_line * whole + rest * net for of_line, net in zip(found.by_line, nets, strict=True)])
 
 
-def _expires_at(expiry: Expiry | None, wallet: str, earned_at: datetime, terms: Terms) -> datetime | None:
+def end_of(expiry: Expiry | None, wallet: str, earned_at: datetime, terms: Terms) -> datetime | None:
+    """When points earned then are gone: as the rule says, else the wallet type, else the programme."""
     wanted = expiry or terms.expiry_by_wallet.get(wallet) or terms.of_programme
     return None if wanted is FOR_EVER else expires_at(wanted, earned_at, terms.zone)

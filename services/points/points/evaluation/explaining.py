@@ -50,7 +50,7 @@ def explain(
         left_out[entry.rule.key] = _left_out(entry, code, by, situation, rooms)
 
     chosen = counting(plan, situation, usage, rooms, note)
-    result = settled(plan, chosen, situation, terms, rooms)
+    result = settled(plan, chosen, situation, terms, rooms, keep_sums=True)
     points = _points(result, terms)
     outcomes = [
         Outcome(entry.rule, False, left_out[entry.rule.key], 0)

@@ -33,12 +33,9 @@ def spread(total: int, weights: Sequence[int]) -> tuple[int, ...]:
 
 def whole_parts(numerators: Sequence[int], denominator: int, total: int) -> list[int]:
     """Fractions over one denominator as whole numbers whose sum is `total`, which is the fractions' sum, rounded."""
-    parts, remainders = [], []
-    for numerator in numerators:
-        part, remainder = divmod(numerator, denominator)
-        parts.append(part)
-        remainders.append(remainder)
-    return _with_rest(parts, remainders, total - sum(parts))
+    parts = [numerator // denominator for numerator in numerators]
+    rest = total - sum(parts)
+    return _with_rest(parts, [numerator % denominator for numerator in numerators], rest) if rest else parts
 
 
 def _with_rest(parts: list[int], remainders: list[int], rest: int) -> list[int]:

@@ -1,8 +1,8 @@
 """Conditions as operators write them: JSON with a `kind` each, for which a form can be built. None is code."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StrictBool, StrictInt, model_validator
+from pydantic import AfterValidator, Field, StrictBool, StrictInt, WithJsonSchema, model_validator
 
 from common.http import RequestBody
 from common.http.fields import Key, Money
@@ -54,11 +54,27 @@ class LineFilter(RequestBody):
         )
 
 
+SHALLOW: dict[str, Any] = {
+    "title": "Condition",
+    "type": "object",
+    "description": "A condition like `when`; GET /v1/earning-rules/schema has its forms.",
+    "properties": {"kind": {"type": "string"}},
+    "required": ["kind"],
+}
+"""How the API's document shows a condition within a condition: tools that make up requests get lost without end."""
+
+Inner = Annotated[
+    tuple["Condition", ...],
+    Field(min_length=1, max_length=50),
+    WithJsonSchema({"type": "array", "items": SHALLOW, "minItems": 1, "maxItems": 50}),
+]
+
+
 class AllOf(RequestBody):
     """Every one of these."""
 
     kind: Literal["all"]
-    of: Annotated[tuple["Condition", ...], Field(min_length=1, max_length=50)]
+    of: Inner
 
     def pure(self) -> pure.Condition:
         return pure.All(of=tuple(one.pure() for one in self.of))
@@ -68,7 +84,7 @@ class AnyOf(RequestBody):
     """At least one of these."""
 
     kind: Literal["any"]
-    of: Annotated[tuple["Condition", ...], Field(min_length=1, max_length=50)]
+    of: Inner
 
     def pure(self) -> pure.Condition:
         return pure.Any(of=tuple(one.pure() for one in self.of))
@@ -78,7 +94,7 @@ class NotThis(RequestBody):
     """Not this one."""
 
     kind: Literal["not"]
-    of: "Condition"
+    of: Annotated["Condition", WithJsonSchema(SHALLOW)]
 
     def pure(self) -> pure.Condition:
         return pure.Not(of=self.of.pure())

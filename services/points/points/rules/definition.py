@@ -11,7 +11,7 @@ from points.evaluation import rule as pure
 from points.evaluation.conditions import parts
 from points.evaluation.occasion import Expiry
 from points.rules.calendar_conditions import Days
-from points.rules.conditions import Condition, LineFilter
+from points.rules.conditions import SHALLOW, Condition, LineFilter
 
 MAX_POINTS = 1_000_000
 MAX_MINOR_UNITS = 1_000_000_000
@@ -252,5 +252,21 @@ def compile_rule(
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema of a definition; each `kind` of a union names its form."""
-    return Definition.model_json_schema()
+    """JSON Schema of a definition; each `kind` of a union names its form, conditions within conditions too."""
+    found = Definition.model_json_schema()
+    whole: dict[str, Any] = _with_inner_conditions(found)
+    (union,) = (one for one in found["properties"]["when"]["anyOf"] if one != {"type": "null"})
+    whole["$defs"]["Condition"] = union
+    whole["properties"]["when"]["anyOf"] = [_CONDITION, {"type": "null"}]
+    return whole
+
+
+_CONDITION = {"$ref": "#/$defs/Condition"}
+
+
+def _with_inner_conditions(part: Any) -> Any:
+    if part == SHALLOW:
+        return _CONDITION
+    if isinstance(part, dict):
+        return {name: _with_inner_conditions(value) for name, value in part.items()}
+    return [_with_inner_conditions(one) for one in part] if isinstance(part, list) else part
