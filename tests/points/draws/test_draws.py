@@ -4,8 +4,7 @@ import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,37 +17,17 @@ from common.security.signing import SigningKey
 from common.storage import Database
 from loyalty import fairness
 from points import keyring
-from points.draws import epochs, handlers
+from points.draws import epochs
 from points.draws.domain import Play
 from points.errors import InsufficientPointsError, PersonalDataClosedError
 from points.incentives import handlers as incentives
 from points.incentives.domain import DRAW, LimitReachedError
 from tests.points.conftest import Client
 from tests.points.coupons import world as coupons
-from tests.points.incentives.world import active, incentive_points
+from tests.points.draws.world import NOTHING, play, rich, spin, ten_points, undo
+from tests.points.incentives.world import active
 from tests.points.redemption.world import granting
-from tests.points.world import PAYLOADS, balance, happen, member, purchase, rows, tiers, value
-
-NOTHING = {"key": "nothing", "name": {"zh": "谢谢参与"}, "kind": "nothing"}
-
-
-def spin(*prizes: dict[str, Any], **facts: Any) -> dict[str, Any]:
-    return {"total": 100, "prizes": list(prizes), "fallback": "nothing", **facts}
-
-
-def ten_points(weight: int, stock: int | None = None) -> dict[str, Any]:
-    return {"key": "ten", "name": {"zh": "十积分"}, "kind": "points", "points": 10, "weight": weight, "stock": stock}
-
-
-async def play(database: Database, member_id: UUID, key: str = "spin", seed: str = "mine") -> Play:
-    async with database.transaction() as tx:
-        return await handlers.play(tx, member_id, key, seed)
-
-
-async def rich(database: Database, points: int = 100) -> UUID:
-    someone = await member(database)
-    await happen(database, purchase(someone, f"o-{someone}", points * 100))
-    return someone
+from tests.points.world import PAYLOADS, balance, happen, member, rows, value
 
 
 async def test_a_play_pays_draws_and_gives_in_one_step(points_database: Database) -> None:
@@ -168,134 +147,6 @@ async def test_changed_play_is_found(points_database: Database) -> None:
         )
         verified = await epochs.verify(tx, "spin", 1)
     assert {one.number for one in verified.differences} == {3}
-
-
-async def undo(database: Database, play_id: UUID) -> Play:
-    async with database.transaction() as tx:
-        return await handlers.undo(tx, SYSTEM, play_id, "test")
-
-
-async def test_undone_play_gives_the_cost_back_and_takes_the_prize(points_database: Database) -> None:
-    await active(points_database, "draw", "spin", spin(ten_points(100, stock=1), {**NOTHING, "weight": 0}, cost=30))
-    someone = await rich(points_database)
-    played = await play(points_database, someone)
-    undone = await undo(points_database, played.play_id)
-    assert undone.undone_at is not None
-    assert await balance(points_database, someone) == (100, 0)
-    assert await incentive_points(points_database, someone) == 0
-    async with points_database.transaction() as tx:
-        _, opened = await epochs.renew(tx, SYSTEM, "spin")
-    assert await value(points_database, "SELECT stock FROM draw_stocks WHERE epoch = 2 AND prize = 'ten'") == 1
-    assert opened.epoch == 2
-
-
-async def test_play_stays_when_its_prize_was_used_or_it_was_undone_before(
-    points_database: Database, operator: Client
-) -> None:
-    await active(points_database, "draw", "spin", spin(ten_points(100), {**NOTHING, "weight": 0}, cost=30))
-    someone = await rich(points_database, 50)
-    first, second = await play(points_database, someone), await play(points_database, someone)
-    assert await balance(points_database, someone) == (10, 0)
-    answer = await operator.post(f"/v1/draw-plays/{first.play_id}/undo", json={"reason": "told us"})
-    assert (answer.status_code, answer.json()["code"], answer.json()["reason"]) == (
-        409,
-        "play_not_undone",
-        "prize_used",
-    )
-    assert (await operator.post(f"/v1/draw-plays/{second.play_id}/undo", json={"reason": "x"})).status_code == 200
-    again = await operator.post(f"/v1/draw-plays/{second.play_id}/undo", json={"reason": "x"})
-    assert again.json()["reason"] == "already_undone"
-    assert (await operator.post(f"/v1/draw-plays/{uuid4()}/undo", json={"reason": "x"})).status_code == 404
-
-
-async def test_goods_are_owed_until_they_are_handed_over(points_database: Database, operator: Client) -> None:
-    mug = {"key": "mug", "name": {"en": "mug"}, "kind": "goods", "reward": "mug-2025", "weight": 100, "stock": 5}
-    await active(points_database, "draw", "spin", spin(mug, {**NOTHING, "weight": 0}))
-    someone = await member(points_database)
-    played = (await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})).json()
-    assert (played["reward"], played["owed"]) == ("mug-2025", True)
-    handed = await operator.post(f"/v1/draw-plays/{played['play_id']}/hand-over")
-    assert (handed.status_code, handed.json()["owed"]) == (200, False)
-    again = await operator.post(f"/v1/draw-plays/{played['play_id']}/hand-over")
-    assert again.json()["code"] == "nothing_to_hand_over"
-    undone = await operator.post(f"/v1/draw-plays/{played['play_id']}/undo", json={"reason": "x"})
-    assert undone.json()["reason"] == "handed_over"
-    listed = (await operator.get(f"/v1/members/{someone}/draw-plays?draw=spin")).json()["items"]
-    assert [one["play_id"] for one in listed] == [played["play_id"]]
-
-
-async def test_coupon_that_cannot_be_issued_is_owed(points_database: Database, operator: Client) -> None:
-    coupon = {"key": "c", "name": {"en": "c"}, "kind": "coupon", "coupon": "none-such", "weight": 100}
-    await active(points_database, "draw", "spin", spin(coupon, {**NOTHING, "weight": 0}))
-    someone = await member(points_database)
-    answer = await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})
-    assert (answer.status_code, answer.json()["owed"], answer.json()["coupon_id"]) == (201, True, None), answer.text
-
-
-@pytest.mark.parametrize(
-    ("facts", "code", "told"),
-    [
-        ({"opens_at": "2090-01-01T00:00:00Z"}, "draw_closed", {"reason": "not_yet"}),
-        ({"closes_at": "2020-01-01T00:00:00Z"}, "draw_closed", {"reason": "over"}),
-        ({"audience": {"tiers": ["gold"]}}, "not_in_audience", {"tier": "base", "tiers": ["gold"]}),
-        ({"cost": 1}, "insufficient_points", {"need": 1, "balance": 0}),
-    ],
-)
-async def test_refusals_name_the_rule_and_nothing_is_half_done(
-    points_database: Database, operator: Client, facts: dict[str, Any], code: str, told: dict[str, Any]
-) -> None:
-    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, **facts))
-    someone = await member(points_database)
-    answer = await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})
-    assert (answer.status_code, answer.json()["code"]) == (409, code)
-    assert {name: answer.json()[name] for name in told} == told
-    assert await value(points_database, "SELECT plays FROM draw_epochs") == 0
-
-
-async def test_draw_is_for_its_audience(points_database: Database, operator: Client) -> None:
-    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, audience={"tiers": ["gold"]}))
-    someone = await member(points_database)
-    assert (await operator.get(f"/v1/members/{someone}/draws")).json()["draws"] == []
-    await happen(points_database, tiers(someone, 1, ("gold", datetime(2025, 1, 1, tzinfo=UTC))))
-    (shown,) = (await operator.get(f"/v1/members/{someone}/draws")).json()["draws"]
-    assert (shown["open"], shown["next_cost"]) == (True, 0)
-    assert (await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})).status_code == 201
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"total": 99}, "add up to 100, not to the total of 99"),
-        ({"fallback": "none"}, "fallback"),
-        ({"fallback": "ten"}, "fallback"),
-        ({"prizes": [{**NOTHING, "weight": 50}, {**NOTHING, "weight": 50}]}, "same key"),
-    ],
-)
-async def test_odds_that_do_not_add_up_are_refused(
-    points_database: Database, operator: Client, change: dict[str, Any], words: str
-) -> None:
-    form = spin(ten_points(60, stock=1), {**NOTHING, "weight": 40})
-    body = {"kind": "draw", "name": {"zh": "大转盘"}, **form, **change}
-    answer = await operator.post("/v1/incentives/draw/spin", json=body)
-    assert answer.status_code == 422
-    assert words in str(answer.json()["errors"])
-
-
-async def test_activating_a_draw_publishes_its_commitment_and_ending_it_the_seed(
-    points_database: Database, operator: Client
-) -> None:
-    body = {"kind": "draw", "name": {"zh": "大转盘"}, **spin({**NOTHING, "weight": 100})}
-    await operator.post("/v1/incentives/draw/spin", json=body)
-    assert (await operator.get("/v1/draws/spin/epochs")).json()["items"] == []
-    assert (await operator.post("/v1/incentives/draw/spin/activate")).status_code == 200
-    (epoch,) = (await operator.get("/v1/draws/spin/epochs")).json()["items"]
-    assert (epoch["seed"], epoch["epoch"]) == (None, 1)
-    assert (await operator.post("/v1/incentives/draw/spin/end")).status_code == 200
-    (epoch,) = (await operator.get("/v1/draws/spin/epochs")).json()["items"]
-    assert len(epoch["seed"]) == 64
-    someone = await member(points_database)
-    answer = await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})
-    assert answer.json()["reason"] == "not_active"
 
 
 async def test_coupon_that_was_won_is_taken_back_when_the_play_is_undone(points_database: Database) -> None:

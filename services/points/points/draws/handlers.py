@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from common.events.incentives import DrawPlayed
+from common.events.programme import ProgrammeSettings
 from common.security.audit import audit
 from common.security.callers import Caller
 from common.security.grants import Grant
@@ -19,6 +20,7 @@ from points.draws.domain import (
     POINTS,
     Draw,
     DrawClosedError,
+    Epoch,
     NothingToHandOverError,
     Play,
     PlayNotUndoneError,
@@ -31,7 +33,7 @@ from points.incentives import audiences
 from points.incentives import handlers as incentives
 from points.incentives.domain import DRAW, LimitReachedError, NotInAudienceError
 from points.ledger import handlers as ledger
-from points.ledger.domain import REDEMPTION, Cause
+from points.ledger.domain import REDEMPTION, Cause, Wallet
 from points.merges import handlers as merges
 from points.payouts import handlers as payouts
 from points.payouts.domain import Occasion, Reward
@@ -56,30 +58,16 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, gra
     draw, settings = Draw.of(await incentives.one(tx, DRAW, key)), await programme(tx)
     if reason := domain.closed_reason(draw, tx.now):
         raise DrawClosedError(draw, reason)
-    zone = ZoneInfo(settings.time_zone)
-    today = domain.local_day(tx.now, zone)
-    cost = await _next_cost(tx, member_id, draw, today, zone)
-    if not draw.audience.is_everybody:
-        (standing,) = await audiences.standings(tx, settings, [(member_id, tx.now)])
-        if not draw.audience.includes(standing.tier, standing.segments):
-            raise NotInAudienceError(key, standing.tier, draw.audience)
-    play_id, cost_sequence = uuid4(), 0
-    wallet = wallets.of(member_id, draw.wallet)
+    today = domain.local_day(tx.now, ZoneInfo(settings.time_zone))
+    cost, play_id, cost_sequence = await _next_cost(tx, member_id, draw, settings, today), uuid4(), 0
     if cost:
         await redemption.use_grant(tx, grant, cost, members=[member_id, asked], member_id=member_id, used_for=play_id)
-        cause = Cause(REDEEMED, "", "", str(play_id), tx.now, tx.now)
-        cost_sequence = await ledger.spend(tx, wallet, cost, cause, to_account=REDEMPTION)
-        payouts.tell_spent(tx, wallet, cost_sequence, cost, str(play_id), "draw", key=key)
+        cost_sequence = await _pay(tx, wallets.of(member_id, draw.wallet), draw, cost, play_id)
     # The second look is for an epoch that was renewed while this play waited for the one before.
     epoch = await store.next_number(tx, key) or await store.next_number(tx, key)
     if epoch is None:
         raise DrawClosedError(draw, "not_active")
-    pseudonym = proof.pseudonym_of(key, epoch.epoch, member_id)
-    ticket = proof.ticket_of(epochs.open_seed(epoch), client_seed, epoch.plays, pseudonym, draw.total)
-    drawn = proof.drawn_by(ticket, proof.places_of([_facts(prize) for prize in draw.prizes], {})).key
-    given = drawn if await store.take(tx, key, epoch.epoch, drawn) else draw.fallback
-    if given != drawn:
-        await store.take(tx, key, epoch.epoch, given)
+    pseudonym, ticket, drawn, given = await _pick(tx, draw, epoch, member_id, client_seed)
     prize = draw.prize(given)
     occasion = _occasion(draw, member_id, play_id, tx.now)
     reward = Reward(points=prize.points, wallet=draw.wallet, expires_days=draw.expires_days)
@@ -114,18 +102,41 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, gra
     return played
 
 
-def _facts(prize: Prize) -> dict[str, object]:
-    return {"key": prize.key, "weight": prize.weight}
-
-
-async def _next_cost(tx: Transaction, member_id: UUID, draw: Draw, today: date, zone: ZoneInfo) -> int:
+async def _next_cost(tx: Transaction, member_id: UUID, draw: Draw, settings: ProgrammeSettings, today: date) -> int:
+    """What this play costs, if the member may play at all. Raises LimitReachedError, NotInAudienceError."""
     played_today, played = await store.played(tx, member_id, draw.key, today)
     reached = domain.limit_reached(draw, played_today, played)
     if reached is not None:
         limit, allowed = reached
-        resets_at = domain.next_day(today, zone) if limit == "plays_per_day" else None
-        raise LimitReachedError(draw.key, limit, allowed, resets_at)
+        tomorrow = domain.next_day(today, ZoneInfo(settings.time_zone))
+        raise LimitReachedError(draw.key, limit, allowed, tomorrow if limit == "plays_per_day" else None)
+    if not draw.audience.is_everybody:
+        (standing,) = await audiences.standings(tx, settings, [(member_id, tx.now)])
+        if not draw.audience.includes(standing.tier, standing.segments):
+            raise NotInAudienceError(draw.key, standing.tier, draw.audience)
     return domain.cost_of_next(draw, played_today)
+
+
+async def _pay(tx: Transaction, wallet: Wallet, draw: Draw, cost: int, play_id: UUID) -> int:
+    """The sequence of the debit. Raises InsufficientPointsError."""
+    cause = Cause(REDEEMED, "", "", str(play_id), tx.now, tx.now)
+    sequence = await ledger.spend(tx, wallet, cost, cause, to_account=REDEMPTION)
+    payouts.tell_spent(tx, wallet, sequence, cost, str(play_id), "draw", key=draw.key)
+    return sequence
+
+
+async def _pick(
+    tx: Transaction, draw: Draw, epoch: Epoch, member_id: UUID, client_seed: str
+) -> tuple[str, int, str, str]:
+    """(pseudonym, ticket, what it drew, what is given and now out of the stock): see proof.py."""
+    pseudonym = proof.pseudonym_of(draw.key, epoch.epoch, member_id)
+    ticket = proof.ticket_of(epochs.open_seed(epoch), client_seed, epoch.plays, pseudonym, draw.total)
+    table = [proof.Place(key=prize.key, weight=prize.weight) for prize in draw.prizes]
+    drawn = proof.drawn_by(ticket, table).key
+    if await store.take(tx, draw.key, epoch.epoch, drawn):
+        return pseudonym, ticket, drawn, drawn
+    await store.take(tx, draw.key, epoch.epoch, draw.fallback)
+    return pseudonym, ticket, drawn, draw.fallback
 
 
 async def _coupon(tx: Transaction, prize: Prize, member_id: UUID, play_id: UUID) -> UUID | None:

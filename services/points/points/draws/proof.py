@@ -14,7 +14,7 @@ them freely.
 """
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from uuid import UUID
@@ -123,13 +123,3 @@ def replay(
     for one in plays:
         again.play(one)
     return again.differences
-
-
-def places_of(prizes: Iterable[Mapping[str, object]], stocks: Mapping[str, int | None]) -> list[Place]:
-    """The table of an epoch from a draw's definition and the stocks at its opening."""
-    found = []
-    for prize in prizes:
-        key, weight = str(prize["key"]), prize["weight"]
-        assert isinstance(weight, int)
-        found.append(Place(key=key, weight=weight, stock=stocks.get(key)))
-    return found
