@@ -113,6 +113,12 @@ SAYS: list[tuple[str, Any]] = [
         "You gave 100 points away",
         lambda who: moved(PointsTransferred, who, points=-100, other_member_id=uuid4(), transfer_id=THING),
     ),
+    (
+        "100 points were removed",
+        lambda who: moved(
+            PointsTransferred, who, points=-100, other_member_id=uuid4(), transfer_id=THING, reason="gift_undone"
+        ),
+    ),
     ("Your order: 白瓷茶杯", lambda who: order(RewardOrdered, who)),
     ("On its way: 白瓷茶杯", lambda who: changed(who, "shipped")),
     ("Yours: 白瓷茶杯", lambda who: changed(who, "delivered")),

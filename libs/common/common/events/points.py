@@ -123,7 +123,10 @@ class PointsHeld(PointsMoved):
 
 
 class PointsHoldEnded(PointsMoved):
-    """A reservation ended without a redemption; its points are back. `outcome`: `cancelled` or `expired`."""
+    """A reservation ended, and what of it was not redeemed is back.
+
+    `outcome`: `cancelled`, `expired`, `confirmed_in_part` (the rest of what was held).
+    """
 
     TYPE: ClassVar[str] = "points.hold_ended.v1"
 
@@ -196,10 +199,9 @@ class PointsAdjusted(Contract):
 
 
 class PointsTransferred(Contract):
-    """Points went from one member to another: one event for each side. `points` is signed, so is `pending`, the part
-    that waits.
+    """Points went from one member to another: one event for each side. `points` is signed and without what still waits.
 
-    `reason`: `gift`, `merge`, `merge_undone`.
+    `reason`: `gift`, `gift_undone`, `merge`, `merge_undone`.
     """
 
     TYPE: ClassVar[str] = "points.transferred.v1"
@@ -214,7 +216,6 @@ class PointsTransferred(Contract):
     occurred_at: Instant
     transfer_id: UUID
     reason: Key = "gift"
-    pending: int = 0
 
     def subject(self) -> str:
         return str(self.member_id)

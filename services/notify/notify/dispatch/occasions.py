@@ -43,6 +43,9 @@ REWARD_KEYS = {
 }
 """State of a reward's order → occasion; the others are no news."""
 
+TRANSFER_KEYS = {"gift": ("points_received", "points_sent"), "gift_undone": ("points_added", "points_removed")}
+"""Reason of a transfer → occasion of who gets points, and of who gives them; a merge is no news of points."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
@@ -84,8 +87,8 @@ def _adjusted(moved: PointsAdjusted) -> Said:
 
 
 def _transferred(moved: PointsTransferred) -> Said:
-    key = "points_received" if moved.points > 0 else "points_sent"
-    return _movement(key if moved.reason == "gift" else "")(moved)
+    keys = TRANSFER_KEYS.get(moved.reason, ("", ""))
+    return _movement(keys[0] if moved.points > 0 else keys[1])(moved)
 
 
 def _expiring(ahead: PointsExpiring) -> Said:
