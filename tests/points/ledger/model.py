@@ -50,14 +50,15 @@ class Model:
             self.pay(self.lots[-1:])
 
     def end_waiting(self, lots: list[Portion]) -> None:
-        for lot in sorted(lots, key=lambda lot: (lot.waits, lot.id)):
+        for lot in lots:
             at, lot.waits = min(lot.waits, self.now), 0
             if lot.expires > at:
                 self.pay([lot])
 
     def pass_days(self, days: int) -> None:
         self.now += days
-        self.end_waiting([lot for lot in self.lots if 0 < lot.waits <= self.now])
+        due = [lot for lot in self.lots if 0 < lot.waits <= self.now]
+        self.end_waiting(sorted(due, key=lambda lot: (lot.waits, lot.id)))
 
     def spend(self, points: int) -> bool:
         if self.debt or points > self.available():

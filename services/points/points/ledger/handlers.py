@@ -200,7 +200,7 @@ async def release(
     for wallet in wallets.all():
         if wallet.member_id == member_id:
             known = {lot.sequence: lot for lot in (*(wallet.lots or ()), *wallet.opened)}
-            for lot in known.values():
+            for _, lot in sorted(known.items()):
                 if (lot.order_source, lot.order_id) == (source, order_id) and lot.pending and lot.remaining:
                     points += lot.remaining
                     domain.release(wallet, lot, cause)
