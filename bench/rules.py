@@ -63,8 +63,8 @@ RULES: dict[str, dict[str, Any]] = {
 
 # Everybody has bought before: how a member's very first purchases find their order is not what is measured.
 _BOUGHT_BEFORE = """
-    INSERT INTO purchases (source, order_id, member_id, currency, amount, basis, channel, shop, tier, is_first, rounding,
-        returned, occurred_at, recorded_at, body_hash)
+    INSERT INTO purchases (source, order_id, member_id, currency, amount, basis, channel, shop, tier, is_first,
+        rounding, returned, occurred_at, recorded_at, body_hash)
     SELECT '//bench/before', member_id::text, member_id, 'CNY', 100, 100, '', '', 'base', true, 'floor', 0,
         timestamptz '2020-01-01', now(), '\\x00' FROM members
 """

@@ -86,6 +86,13 @@ class World:
         finally:
             await connection.close()
 
+    async def execute(self, service: str, sql: str) -> None:
+        connection = await asyncpg.connect(self.databases[service])
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
 
 async def make(servers: Servers, name: str, *services: str) -> World:
     """Databases migrated and seeded, and a virtual host with the queues of these services alone."""

@@ -1,6 +1,6 @@
 """The final state does not depend on the order of arrival: tiers, segments, first purchases, lines, returns.
 
-Rules with limits are left out: what is limited is first come, first served, by arrival (ADR 0008).
+Rules with limits are left out: what is limited is first come, first served, by arrival (ADR 0009).
 """
 
 import asyncio

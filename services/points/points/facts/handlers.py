@@ -34,7 +34,7 @@ class Change:
 
 
 async def keep_states(tx: Transaction, events: Sequence[Event[Any]]) -> tuple[list[Change], list[Outcome]]:
-    """Keep the newest state of each member; the changes are of members that were known before, and new now.
+    """Keep the newest state of each member; gives what was known before, and is now.
 
     The members' wallets are open and stay locked, so that no purchase is priced in between.
     """
@@ -55,7 +55,7 @@ async def keep_states(tx: Transaction, events: Sequence[Event[Any]]) -> tuple[li
     changes = [
         Change(
             event=newest[state.member_id],
-            before=_state_facts(known[state.member_id]),
+            before=_state_facts(state.member_id, known.get(state.member_id)),
             after=MemberFacts(
                 member_id=state.member_id,
                 registered_at=state.registered_at,
@@ -64,13 +64,14 @@ async def keep_states(tx: Transaction, events: Sequence[Event[Any]]) -> tuple[li
             erased=state.status == ERASED,
         )
         for state in fresh
-        if state.member_id in known
     ]
     return changes, outcomes
 
 
-def _state_facts(row: Any) -> MemberFacts:
-    return MemberFacts(member_id=row.member_id, registered_at=row.registered_at, birthday=row.birthday)
+def _state_facts(member_id: UUID, row: Any | None) -> MemberFacts:
+    if row is None:
+        return MemberFacts(member_id=member_id)
+    return MemberFacts(member_id=member_id, registered_at=row.registered_at, birthday=row.birthday)
 
 
 async def _keep_keys(tx: Transaction, states: Sequence[MemberState]) -> None:
