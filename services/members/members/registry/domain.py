@@ -103,6 +103,14 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, tu
     }
 
 
+def with_birthday(fields: Mapping[str, str], today: date) -> dict[str, str]:
+    """The fields with the birthday checked: day and calendar make sense only together. Raises MemberInvalidError."""
+    whole = dict(fields)
+    if whole.get("birthday"):
+        whole["birthday"] = check_birthday(whole["birthday"], today, whole.get("birthday_calendar", ""))
+    return whole
+
+
 def birthday_told(personal: Mapping[str, str]) -> dict[str, str]:
     """What others need to keep the member's day; {} when it is not known."""
     if not personal.get("birthday"):

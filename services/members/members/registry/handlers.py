@@ -30,10 +30,8 @@ from members.registry.domain import (
 )
 from members.tiers import handlers as tiers
 
-PROFILE, HISTORY = "profile", "history"
-"""Purposes that personal data is sealed for, beside what travels in events."""
-BIRTHDAY = "birthday"
-"""The purpose of the birthday that travels in events."""
+PROFILE, HISTORY, BIRTHDAY = "profile", "history", "birthday"
+"""Purposes that personal data is sealed for; only the birthday travels in events."""
 IDENTITY_FIELDS = (PHONE, EMAIL, OPENID)
 
 
@@ -112,7 +110,7 @@ async def change(
     before = await _member(tx, keys, await store.find(tx, member_id, lock=True), member_id)
     if seen != before.revision:
         raise MemberStaleError(seen=seen, revision=before.revision)
-    written = _with_birthday({**domain.fields_of(before), **_written(fields, keys)}, tx.now)
+    written = domain.with_birthday({**domain.fields_of(before), **_written(fields, keys)}, tx.now.date())
     changed = domain.changes(domain.fields_of(before), written)
     if not changed:
         return before
@@ -189,7 +187,7 @@ def _applicant(registration: Registration, keys: Keyring, now: datetime) -> _App
         "openid": registration.openid,
         "external_ids": external,
     }
-    personal = _with_birthday(_written({name: text for name, text in given.items() if text}, keys), now)
+    personal = domain.with_birthday(_written({name: text for name, text in given.items() if text}, keys), now.date())
     member = Member(
         member_id=new_id(),
         revision=1,
@@ -226,14 +224,6 @@ def _written(fields: Mapping[str, str], keys: Keyring) -> dict[str, str]:
         field = "external_ids" if error.kind == EXTERNAL_ID else error.kind
         raise MemberInvalidError(field, error.reason) from error
     return written
-
-
-def _with_birthday(fields: Mapping[str, str], now: datetime) -> dict[str, str]:
-    """Day and calendar make sense only together. Raises MemberInvalidError."""
-    whole = dict(fields)
-    if whole.get("birthday"):
-        whole["birthday"] = domain.check_birthday(whole["birthday"], now.date(), whole.get("birthday_calendar", ""))
-    return whole
 
 
 def _identities(member: Member) -> list[Identity]:
