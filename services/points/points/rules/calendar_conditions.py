@@ -3,7 +3,16 @@
 from datetime import date, time
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, StrictInt, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    StrictInt,
+    WithJsonSchema,
+    model_validator,
+)
 
 from common.http import RequestBody
 from common.http.fields import Day
@@ -28,6 +37,7 @@ IsoWeekday = Annotated[StrictInt, Field(ge=1, le=7, description="ISO 8601: 1 is 
 Clock = Annotated[
     time,
     BeforeValidator(_clock),
+    PlainSerializer(lambda clock: f"{clock:%H:%M}", return_type=str),
     WithJsonSchema({"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "examples": ["22:30"]}),
 ]
 Days = Annotated[StrictInt, Field(ge=0, le=MAX_DAYS)]
