@@ -1,21 +1,13 @@
 """Who may do what, and that nothing sent to us makes a server error."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
-from pydantic import SecretStr
 
-from common.http import create_app, public_routes, walk
-from common.security.tokens import TokenVerifier
-from common.storage import Database
-from points.__main__ import SERVICE
-from points.settings import Settings
-from tests.common.http.conformance import conformance
-from tests.points.world import happen, member, purchase
+from common.http import public_routes, walk
 
 RULES = "/v1/earning-rules"
 
@@ -57,20 +49,3 @@ async def test_publishers_and_analysts_may_not_publish_rules(client: Any) -> Non
     for role in ("publisher", "analyst", "support", "auditor"):
         async with client(role=role) as somebody:
             assert (await somebody.post(RULES + "/purchase_rate/publish", json={})).status_code == 403
-
-
-async def test_nothing_that_is_sent_makes_a_server_error(
-    points_database: Database, verifier: TokenVerifier, token: Callable[..., str]
-) -> None:
-    await happen(points_database, purchase(await member(points_database), "a", 10_00))
-    url = points_database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    app = create_app(
-        service="points",
-        routers=SERVICE.routers,
-        problems=SERVICE.problems,
-        settings=Settings(database_url=SecretStr(url)),
-        verifier=verifier,
-    )
-    exclude = "^/(metrics|v1/(dead-letters|audit-log|jobs).*)$"  # the framework's own are tried in its tests
-    found = await asyncio.to_thread(conformance, app, token=token(role="admin"), max_examples=10, exclude=exclude)
-    assert found == "", found
