@@ -186,3 +186,17 @@ async def test_return_of_expired_points_as_of_any_day(points_database: Database)
     await story.jobs(10)
     assert await story.ask(11) == (0, 0, 0, 0)
     await must_hold(points_database, story.member_id)
+
+
+async def test_debt_is_repaid_by_what_became_available_before_it_expired(points_database: Database) -> None:
+    """Nothing is written between: three of the ten repaid debt on day 2, before the rest expired on day 4."""
+    story = await begin(points_database)
+    await story.earn(0, "a", 10, available=2, expires=4)
+    await story.earn(0, "never-there", 10, available=5, expires=1)
+    await story.claw(1, "other", 3)
+    expected = {1: (0, 10, 0, 3), 2: (7, 0, 0, 0), 4: (0, 0, 0, 0), 6: (0, 0, 0, 0)}
+    assert {day: await story.ask(day) for day in expected} == expected
+    await story.jobs(7)
+    await story.jobs(8)
+    assert {day: await story.ask(day) for day in expected} == expected
+    await must_hold(points_database, story.member_id)

@@ -244,23 +244,24 @@ def _reachable(wallet: Wallet, own: Sequence[Lot], now: datetime) -> int:
 
 
 def _undo_expiry(wallet: Wallet, own: Sequence[Lot], points: int, cause: Cause, to_account: str) -> None:
-    """Put back what the sweep wrote down of a purchase's own lots, as if it had not run before the return, as far as
-    that is needed for so many points.
+    """Put back what the sweep wrote down of a purchase's own lots, as far as taking so many points from them in turn
+    needs it: then the sweep might as well not have run before the return.
     """
-    points -= sum(lot.remaining for lot in own)
     for lot in own:
-        kept: list[tuple[int, int]] = []
+        part = min(points, _with_swept(lot))
+        points -= part
+        short, kept = max(0, part - lot.remaining), list[tuple[int, int]]()
         for undone, swept in lot.swept:
-            part = max(0, min(points, swept))
-            if part:
-                points -= part
-                sequence = transfer(wallet, EXPIRY, to_account, part, cause._replace(kind=UNEXPIRED))
-                change(wallet, lot, part, cause.recorded_at)
+            some = min(short, swept)
+            short -= some
+            if some:
+                sequence = transfer(wallet, EXPIRY, to_account, some, cause._replace(kind=UNEXPIRED))
+                change(wallet, lot, some, cause.recorded_at)
                 wallet.restorations.append(
-                    Restoration(wallet.member_id, wallet.name, sequence, lot.sequence, undone, part, False)
+                    Restoration(wallet.member_id, wallet.name, sequence, lot.sequence, undone, some, False)
                 )
-            if swept > part:
-                kept.append((undone, swept - part))
+            if swept > some:
+                kept.append((undone, swept - some))
         lot.swept = tuple(kept)
 
 

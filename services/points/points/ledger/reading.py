@@ -30,17 +30,18 @@ _WALLETS = """
 """
 _BALANCES = """
     SELECT wallet, balance, pending, held, debt, COALESCE(waiting, pending) AS waiting,
-        COALESCE(expired, 0) AS expired, COALESCE(due, 0) AS due, COALESCE(expiring, 0) AS expiring,
+        COALESCE(expired, 0) AS expired, due, COALESCE(expiring, 0) AS expiring,
         next_expiry, next_release
     FROM wallets LEFT JOIN LATERAL (
         SELECT COALESCE(sum(remaining) FILTER (WHERE waits AND NOT gone), 0) AS waiting,
             sum(remaining) FILTER (WHERE gone) AS expired,
-            sum(remaining) FILTER (WHERE pending AND NOT waits) AS due,
+            array_agg(ARRAY[remaining, CAST(gone AS integer)] ORDER BY available_at, sequence)
+                FILTER (WHERE pending AND NOT waits AND COALESCE(expires_at > available_at, true)) AS due,
             sum(remaining) FILTER (WHERE NOT waits AND NOT gone AND expires_at <= :soon) AS expiring,
             min(expires_at) FILTER (WHERE NOT waits AND NOT gone) AS next_expiry,
             min(available_at) FILTER (WHERE waits AND NOT gone) AS next_release
         FROM (
-            SELECT remaining, pending, expires_at, available_at, COALESCE(expires_at <= :now, false) AS gone,
+            SELECT sequence, remaining, pending, expires_at, available_at, COALESCE(expires_at <= :now, false) AS gone,
                 pending AND COALESCE(available_at > :now, true) AS waits
             FROM lots
             WHERE lots.member_id = wallets.member_id AND lots.wallet = wallets.wallet AND remaining > 0
@@ -61,7 +62,8 @@ _BALANCES_AS_OF = """
         FROM lot_restorations AS back JOIN known USING (wallet, sequence)
         WHERE member_id = :member_id AND NOT renewed GROUP BY wallet, lot_sequence
     ), then_open AS (
-        SELECT lots.wallet, lots.points - COALESCE(used.points, 0) + COALESCE(back.points, 0) AS remaining,
+        SELECT lots.wallet, lots.sequence, lots.available_at, lots.expires_at,
+            lots.points - COALESCE(used.points, 0) + COALESCE(back.points, 0) AS remaining,
             COALESCE(lots.expires_at <= :occurred_at, false) AS gone,
             known.to_account = 'pending' AND freed.sequence IS NULL AS unwritten,
             freed.sequence IS NULL AND COALESCE(lots.available_at > :occurred_at, known.to_account = 'pending') AS waits
@@ -73,7 +75,8 @@ _BALANCES_AS_OF = """
     ), of_lots AS (
         SELECT wallet, sum(remaining) FILTER (WHERE waits AND NOT gone) AS waiting,
             sum(remaining) FILTER (WHERE gone) AS expired,
-            sum(remaining) FILTER (WHERE unwritten AND NOT waits) AS due
+            array_agg(ARRAY[CAST(remaining AS bigint), CAST(gone AS integer)] ORDER BY available_at, sequence)
+                FILTER (WHERE unwritten AND NOT waits AND COALESCE(expires_at > available_at, true)) AS due
         FROM then_open GROUP BY wallet
     ), accounts AS (
         SELECT wallet,
@@ -88,7 +91,7 @@ _BALANCES_AS_OF = """
         FROM known GROUP BY wallet
     )
     SELECT wallet, balance, pending, held, debt, COALESCE(waiting, 0) AS waiting, COALESCE(expired, 0) AS expired,
-        COALESCE(due, 0) AS due, 0 AS expiring, CAST(NULL AS timestamptz) AS next_expiry,
+        due, 0 AS expiring, CAST(NULL AS timestamptz) AS next_expiry,
         CAST(NULL AS timestamptz) AS next_release
     FROM accounts LEFT JOIN of_lots USING (wallet) ORDER BY wallet
 """
@@ -117,7 +120,8 @@ async def wallets_of(tx: Transaction, member_id: UUID) -> Sequence[Row[Any]]:
 
 async def balances(tx: Transaction, member_id: UUID, *, now: datetime, soon: datetime) -> Sequence[Row[Any]]:
     """The accounts of each wallet as written, and of its lots: `waiting, expired, due, expiring, next_expiry,
-    next_release`. `due` are points whose waiting is over though no release is written; `expired` also those that wait.
+    next_release`. `due` are lots whose waiting is over though no release is written: `[points, 1 if expired since]`, in
+    the order in which they became available; `expired` are also those that wait.
     """
     return await tx.fetch_all(_BALANCES, {"member_id": member_id, "now": now, "soon": soon})
 

@@ -39,13 +39,17 @@ class Balance:
 
 def _balance(row: Any) -> Balance:
     # What became available has repaid debt first, though it is not written down yet.
-    repaid = min(int(row.due), int(row.debt))
+    debt, repaid = int(row.debt), 0
+    for points, expired in row.due or ():
+        part = min(debt, int(points))
+        debt -= part
+        repaid += 0 if expired else part
     return Balance(
         wallet=row.wallet,
         available=int(row.balance) + int(row.pending) - int(row.waiting) - int(row.expired) - repaid,
         pending=int(row.waiting),
         held=int(row.held),
-        debt=int(row.debt) - repaid,
+        debt=debt,
         expiring=int(row.expiring),
         next_expiry=row.next_expiry,
         next_release=row.next_release,
