@@ -12,6 +12,9 @@ PURCHASE, ACTIVITY = "purchase", "activity"
 Key = tuple[str, str]
 """A purchase: (source, order id). An activity: (source, activity id)."""
 
+Place = tuple[datetime, str, str]
+"""When a purchase occurred, its source and order id: in this order a member's purchases follow one another."""
+
 
 class Purchase(NamedTuple):
     """The facts of a purchase. Money in minor units; `amount` is the goods before discount, `basis` what is earned on.
@@ -50,8 +53,7 @@ class Purchase(NamedTuple):
         return self.returned < self.basis
 
     @property
-    def place(self) -> tuple[datetime, str, str]:
-        """Where it stands in the order in which the member bought."""
+    def place(self) -> Place:
         return (self.occurred_at, self.source, self.order_id)
 
 

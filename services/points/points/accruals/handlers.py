@@ -6,7 +6,7 @@ from uuid import UUID
 
 from common.storage import Transaction
 from points.accruals import store
-from points.accruals.domain import PURCHASE, Accrual, Key, Purchase, Repricing
+from points.accruals.domain import PURCHASE, Accrual, Key, Place, Purchase, Repricing
 
 
 async def body_hashes(tx: Transaction, keys: Iterable[Key]) -> dict[Key, bytes]:
@@ -37,6 +37,11 @@ async def after(tx: Transaction, since: Sequence[tuple[UUID, datetime]]) -> list
 async def firsts(tx: Transaction, member_ids: Iterable[UUID]) -> dict[int, Purchase]:
     """The earliest purchase of each member that did not come back wholly, by the member's id as a whole number."""
     return await store.firsts(tx, member_ids)
+
+
+async def first_places(tx: Transaction, member_ids: Iterable[UUID]) -> dict[int, Place]:
+    """Of the same purchases only where they stand (`Purchase.place`)."""
+    return await store.first_places(tx, member_ids)
 
 
 async def called_first(tx: Transaction, member_ids: Iterable[UUID]) -> list[Purchase]:

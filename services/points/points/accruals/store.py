@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 
 from common.storage import Transaction
-from points.accruals.domain import Accrual, Key, Purchase, Repricing
+from points.accruals.domain import Accrual, Key, Place, Purchase, Repricing
 from points.database import columns
 
 _PURCHASE = """
@@ -55,6 +55,14 @@ _FIRSTS = f"""
     SELECT {_OF_PURCHASE.replace("purchases.", "first.")}
     FROM unnest(CAST(:member_ids AS uuid[])) AS asked(member_id) CROSS JOIN LATERAL (
         SELECT * FROM purchases
+        WHERE purchases.member_id = asked.member_id AND returned < basis
+        ORDER BY occurred_at, source, order_id LIMIT 1
+    ) AS first
+"""
+_FIRST_PLACES = """
+    SELECT asked.member_id, first.occurred_at, first.source, first.order_id
+    FROM unnest(CAST(:member_ids AS uuid[])) AS asked(member_id) CROSS JOIN LATERAL (
+        SELECT occurred_at, source, order_id FROM purchases
         WHERE purchases.member_id = asked.member_id AND returned < basis
         ORDER BY occurred_at, source, order_id LIMIT 1
     ) AS first
@@ -148,6 +156,12 @@ async def firsts(tx: Transaction, member_ids: Iterable[UUID]) -> dict[int, Purch
     """The earliest purchase of each member that did not come back wholly, by the member's id as a whole number."""
     rows = await tx.fetch_all(_FIRSTS, {"member_ids": list(member_ids)})
     return {one.member_id.int: one for one in map(_purchase, rows)}
+
+
+async def first_places(tx: Transaction, member_ids: Iterable[UUID]) -> dict[int, Place]:
+    """Of the same purchases only where they stand (`Purchase.place`)."""
+    rows: Sequence[Any] = await tx.fetch_all(_FIRST_PLACES, {"member_ids": list(member_ids)})
+    return {row[0].int: tuple(row)[1:] for row in rows}
 
 
 async def called_first(tx: Transaction, member_ids: Iterable[UUID]) -> list[Purchase]:

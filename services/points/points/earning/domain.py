@@ -89,4 +89,8 @@ def share_of(share: Share) -> dict[str, Any]:
 
 def greatest(shares: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The share that gave the most; the first of several."""
-    return max(shares, key=lambda share: int(share["points"]), default={"rule": "none", "version": 0, "points": 0})
+    best: Mapping[str, Any] = {"rule": "none", "version": 0, "points": -1}
+    for share in shares:
+        if share["points"] > best["points"]:
+            best = share
+    return best

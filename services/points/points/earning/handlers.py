@@ -1,6 +1,6 @@
 """The story of a purchase: what is known of its member, what it earns, what has come back of it before it came."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -10,7 +10,7 @@ from common.events.purchases import PurchaseCompleted
 from common.messaging import Outcome, dead, duplicate, retry
 from common.storage import Transaction
 from points.accruals import handlers as accruals
-from points.accruals.domain import Accrual, Key, Purchase
+from points.accruals.domain import Accrual, Key, Place, Purchase
 from points.activities import handlers as activities
 from points.cascade import handlers as cascade
 from points.cascade.domain import Bought
@@ -34,12 +34,11 @@ NOTHING: frozenset[str] = frozenset()
 
 
 class Accrued(NamedTuple):
-    """A purchase that was taken in, with its credits and the coupons it brought. `owner` holds the points."""
+    """A purchase that was taken in, with its credits. `owner` holds the points."""
 
     purchase: Purchase
     owner: UUID
     accruals: Sequence[Accrual]
-    grants: Sequence[CouponGrant]
     event: Bringing
 
 
@@ -53,7 +52,7 @@ async def purchases_completed(tx: Transaction, events: Sequence[Bringing]) -> li
     batch = _Batch(tx, priced, wallets)
     if FIRST_PURCHASE in priced.book.needs:
         new.sort(key=lambda one: one[0].place)
-        batch.firsts = await accruals.firsts(tx, {purchase.member_id for purchase, _, _ in new})
+        batch.firsts = await accruals.first_places(tx, {purchase.member_id for purchase, _, _ in new})
     if LIMITS in priced.book.needs:
         asked = [(occasion, purchase.member_id) for purchase, occasion, _ in new]
         batch.usage = await limits.load(tx, priced.book, asked, priced.terms)
@@ -72,10 +71,8 @@ async def _keep(tx: Transaction, batch: "_Batch", priced: Pricing, wallets: Wall
     await accruals.add(tx, [one.purchase for one in accrued], [credit for one in accrued for credit in one.accruals])
     if batch.usage is not None:
         await limits.save(tx, batch.usage, priced.terms)
-    await granting.issue(
-        tx, [(one.purchase.member_id, one.purchase, grant) for one in accrued if one.grants for grant in one.grants]
-    )
-    await _release_what_may_go(tx, wallets, accrued)
+    await granting.issue(tx, [(one.purchase.member_id, one.purchase, grant) for one, grant in batch.grants])
+    await _release_what_may_go(tx, wallets, batch.waiting)
     await cascade.purchases_taken(tx, wallets, [_bought(one) for one in accrued])
     causes = {one.purchase.key: one.event for one in accrued}
     await returns.settle_waiting(tx, causes, wallets, priced)
@@ -84,9 +81,8 @@ async def _keep(tx: Transaction, batch: "_Batch", priced: Pricing, wallets: Wall
     await ledger.save(tx, wallets)
 
 
-async def _release_what_may_go(tx: Transaction, wallets: Wallets, accrued: Iterable[Accrued]) -> None:
+async def _release_what_may_go(tx: Transaction, wallets: Wallets, waiting: Mapping[Key, Accrued]) -> None:
     """Points that wait for an event that came before them."""
-    waiting = {one.purchase.key: one for one in accrued if any(credit.waits for credit in one.accruals)}
     if waiting:
         for (source, order_id, word), occurred_at in (await activities.told_of(tx, waiting)).items():
             one = waiting[source, order_id]
@@ -172,9 +168,11 @@ class _Batch:
     """Takes purchases in, one after the other. `displaced` are members whose first purchase is another one now."""
 
     def __init__(self, tx: Transaction, priced: Pricing, wallets: Wallets) -> None:
-        self.firsts: dict[int, Purchase] | None = None
+        self.firsts: dict[int, Place] | None = None
         self.usage: Usage | None = None
         self.accrued: list[Accrued] = []
+        self.grants: list[tuple[Accrued, CouponGrant]] = []
+        self.waiting: dict[Key, Accrued] = {}
         self.displaced: set[UUID] = set()
         self._tx = tx
         self._priced = priced
@@ -210,7 +208,12 @@ class _Batch:
             person.tier,
         )
         credit_all(self._tx, self._wallets, credits, of, event)
-        self.accrued.append(Accrued(purchase, owner, credits, evaluation.grants, event))
+        accrued = Accrued(purchase, owner, credits, event)
+        self.accrued.append(accrued)
+        self.grants += [(accrued, grant) for grant in evaluation.grants]
+        for one in credits:
+            if one.waits:
+                self.waiting[purchase.key] = accrued
         return None
 
     def _is_first(self, purchase: Purchase) -> bool:
@@ -218,13 +221,13 @@ class _Batch:
         if self.firsts is None or not purchase.survives:
             return False
         first = self.firsts.get(purchase.member_id.int)
-        return first is None or purchase.place < first.place
+        return first is None or purchase.place < first
 
     def _mark_first(self, purchase: Purchase) -> None:
-        firsts: dict[int, Purchase] = self.firsts if self.firsts is not None else {}
+        firsts = self.firsts if self.firsts is not None else {}
         if purchase.member_id.int in firsts:
             self.displaced.add(purchase.member_id)
-        firsts[purchase.member_id.int] = purchase
+        firsts[purchase.member_id.int] = purchase.place
 
 
 def _bought(one: Accrued) -> Bought:

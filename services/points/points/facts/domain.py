@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -17,8 +17,7 @@ class SegmentChange(NamedTuple):
     occurred_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberFacts:
+class MemberFacts(NamedTuple):
     """`tiers[i]` was held from `since[i]` on; before the first, and with no history, the programme's first tier.
 
     `birthday` is a sealed box. Since `merged_at` the member is one with `merged_into`.
@@ -89,6 +88,12 @@ class Known:
         return self._follow(member_id, occurred_at)
 
     def _follow(self, member_id: UUID, at: datetime | None) -> UUID:
+        facts = self.members.get(member_id.int)
+        if facts is None or facts.merged_into is None:
+            return member_id
+        return self._follow_on(member_id, at)
+
+    def _follow_on(self, member_id: UUID, at: datetime | None) -> UUID:
         seen = {member_id.int}
         while (facts := self.members.get(member_id.int)) is not None and facts.merged_into is not None:
             begun = at is None or facts.merged_at is None or facts.merged_at <= at
@@ -106,5 +111,5 @@ class Known:
     def with_segments(self, changes: Mapping[UUID, Sequence[SegmentChange]]) -> "Known":
         members = dict(self.members)
         for member_id, found in changes.items():
-            members[member_id.int] = replace(self.of(member_id), segments=found)
+            members[member_id.int] = self.of(member_id)._replace(segments=found)
         return Known(members)

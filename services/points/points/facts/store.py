@@ -109,18 +109,7 @@ async def tier_revisions(tx: Transaction, member_ids: Iterable[UUID]) -> Mapping
 async def facts_of(tx: Transaction, member_ids: Iterable[UUID], *, everybody: bool) -> dict[int, MemberFacts]:
     """By the id as a whole number; unless `everybody`, only members with a tier history or who were merged."""
     rows: Sequence[Any] = await tx.fetch_all(_FACTS, {"member_ids": list(member_ids), "everybody": everybody})
-    return {
-        member_id.int: MemberFacts(
-            member_id=member_id,
-            tiers=tiers,
-            since=since,
-            registered_at=registered_at,
-            birthday=birthday,
-            merged_into=merged_into,
-            merged_at=merged_at,
-        )
-        for member_id, tiers, since, registered_at, birthday, merged_into, merged_at in rows
-    }
+    return {row[0].int: MemberFacts(*row) for row in rows}
 
 
 async def segments_of(tx: Transaction, member_ids: Iterable[UUID]) -> dict[UUID, list[SegmentChange]]:
