@@ -103,7 +103,7 @@ async def figures(tx: Tx) -> FiguresResponse:
     return FiguresResponse(
         as_of=tx.now,
         members=counts.members,
-        purchases=counts.accruals,
+        purchases=counts.purchases,
         duplicates=counts.duplicates,
         returns=counts.returns,
         returns_waiting=counts.returns_waiting,

@@ -251,7 +251,7 @@ async def latest_complete(tx: Transaction) -> Sequence[Row[Any]]:
 
 _FIGURES = """
     SELECT (SELECT count(*) FROM members) AS members,
-        (SELECT count(*) FROM accruals) AS accruals,
+        (SELECT count(*) FROM purchases) AS purchases,
         (SELECT count(*) FROM repricings) AS repricings,
         (SELECT COALESCE(sum(count), 0) FROM duplicates) AS duplicates,
         (SELECT count(*) FROM returns WHERE state = 'waiting') AS returns_waiting,
