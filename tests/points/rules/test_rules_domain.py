@@ -61,7 +61,7 @@ def test_conditions_that_exclude_each_other_never_hold_together(
 @settings(deadline=None)
 @given(trees, situations)
 def test_what_is_left_of_a_condition_asks_the_same(condition: Condition, at: Situation) -> None:
-    rest = narrowed(condition, {"channel": at.occasion.channel, "tier": None, "shop": None, "source": None})
+    rest = narrowed(condition, {"channel": at.occasion.channel, "tier": None, "shop": None, "source": None}, at)
     assert (rest if isinstance(rest, bool) else compiled(rest)(at)) == compiled(condition)(at)
 
 

@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from points.evaluation.conditions import (
     BirthdayNear,
@@ -14,8 +14,8 @@ from points.evaluation.conditions import (
     Segment,
     parts,
 )
-from points.evaluation.matching import Test, compiled
-from points.evaluation.narrowing import WORDS, Known, mentioned, narrowed
+from points.evaluation.matching import Situation, Test, compiled
+from points.evaluation.narrowing import WORDS, Known, asks_the_day, mentioned, narrowed
 from points.evaluation.occasion import PURCHASE, Occasion
 from points.evaluation.rule import ONE, Coupon, Factor, Fixed, Multiplier, Rate, Retirement, Rule
 
@@ -75,38 +75,43 @@ class Entry:
 class Plan:
     """The rules for one kind of occasion, in the order they are looked at.
 
-    `simple`: none of them ends it for others, none is in a group.
+    `ends`: some of them may end it for others; `grouped`: some are in groups.
     """
 
-    __slots__ = ("_channels", "_narrowed", "_shops", "_sources", "_tiers", "entries", "simple")
+    __slots__ = ("_by_day", "_channels", "_narrowed", "_shops", "_sources", "_tiers", "ends", "entries", "grouped")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         ordered = sorted(rules, key=lambda rule: (-rule.priority, not rule.exclusive, rule.key))
         self.entries = tuple(Entry(rule, rule.condition) for rule in ordered)
-        self.simple = not any(rule.exclusive or rule.stop or rule.group for rule in ordered)
+        self.ends = any(rule.exclusive or rule.stop for rule in ordered)
+        self.grouped = any(rule.group for rule in ordered)
         self._tiers, self._channels, self._shops, self._sources = mentioned(rule.condition for rule in ordered)
-        self._narrowed: dict[tuple[str | None, ...], tuple[Entry, ...]] = {}
+        self._by_day = asks_the_day(rule.condition for rule in ordered)
+        self._narrowed: dict[tuple[str | date | None, ...], tuple[Entry, ...]] = {}
 
-    def narrowed(self, occasion: Occasion, tier: str) -> tuple[Entry, ...]:
-        """The rules that tier, channel, shop and source do not rule out, asking only for the rest."""
+    def narrowed(self, situation: Situation) -> tuple[Entry, ...]:
+        """The rules that tier, channel, shop, source and the day do not rule out, asking only for the rest."""
+        tier, occasion = situation.person.tier, situation.occasion
         channel, shop, source = occasion.channel, occasion.shop, occasion.source
         words = (
             tier if tier in self._tiers else None,
             channel if channel in self._channels else None,
             shop if shop in self._shops else None,
             source if source in self._sources else None,
+            situation.local.date() if self._by_day else None,
         )
         found = self._narrowed.get(words)
         if found is None:
             if len(self._narrowed) >= MAX_NARROWED:
                 self._narrowed.clear()
-            found = self._narrowed[words] = tuple(self._narrow(dict(zip(WORDS, words, strict=True))))
+            known: Known = dict(zip(WORDS, words[:4], strict=True))
+            found = self._narrowed[words] = tuple(self._narrow(known, situation))
         return found
 
-    def _narrow(self, known: Known) -> Iterable[Entry]:
+    def _narrow(self, known: Known, situation: Situation) -> Iterable[Entry]:
         for entry in self.entries:
             condition = entry.rule.condition
-            rest = True if condition is None else narrowed(condition, known)
+            rest = True if condition is None else narrowed(condition, known, situation)
             if rest is condition:
                 yield entry
             elif rest is not False:

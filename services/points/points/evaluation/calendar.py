@@ -10,6 +10,8 @@ from points.evaluation.occasion import LUNAR, Birthday
 
 FEB_28, MAR_1 = "feb_28", "mar_1"
 FIRST_LUNAR_YEAR, LAST_LUNAR_YEAR = 1901, 2099
+HALF_A_YEAR = 177
+"""Days: as near as that is the nearest, for a lunar year has 353 or more."""
 
 
 def nth_weekday(day: date) -> tuple[int, int]:
@@ -48,8 +50,10 @@ def lunar_day(year: int, month: int, day: int, *, leap_month: bool = False) -> d
 
 def days_from_birthday(birthday: Birthday, day: date, leap_day: str) -> int | None:
     """How many days after (negative: before) the nearest keeping of the birthday a day is."""
-    kept = [birthday_in(birthday, year, leap_day) for year in (day.year - 1, day.year, day.year + 1)]
-    return _nearest(kept, day)
+    this = birthday_in(birthday, day.year, leap_day)
+    if this is not None and -HALF_A_YEAR < (distance := (day - this).days) < HALF_A_YEAR:
+        return distance
+    return _nearest([this, *(birthday_in(birthday, year, leap_day) for year in (day.year - 1, day.year + 1))], day)
 
 
 def same_month(birthday: Birthday, day: date) -> bool:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 
-from points.evaluation.book import Entry, Plan
-from points.evaluation.earned import Sum
+from points.evaluation.book import FIXED, Entry, Plan
 from points.evaluation.matching import Situation
 from points.evaluation.rule import Room, Rule, Usage
+from points.evaluation.summing import Sum
 
 MAX_COMBINATIONS = 64
 MAX_ROUNDS = 16
@@ -24,8 +24,8 @@ def counting(
 
     A rule whose limit leaves nothing does not count, so that what it would have displaced pays instead.
     """
-    entries = plan.narrowed(situation.occasion, situation.person.tier) if note is None else plan.entries
-    if plan.simple and note is None:
+    entries = plan.narrowed(situation) if note is None else plan.entries
+    if not plan.ends and note is None:
         return [
             entry
             for entry in entries
@@ -80,7 +80,11 @@ def best_of_groups(
         found = Sum(rest, situation.occasion, situation.person.tier, rooms)
         return sum(found.numerators), found.denominator
 
-    winners = _winners(contested, worth)
+    if all(entry.kind == FIXED for group in contested for entry in group):
+        # What else pays does not change what fixed points are worth.
+        winners: Sequence[Entry] = [max(group, key=lambda entry: _fixed(entry, rooms)) for group in contested]
+    else:
+        winners = _winners(contested, worth)
     beaten = {
         entry.rule.key: winner
         for group, winner in zip(contested, winners, strict=True)
@@ -88,6 +92,11 @@ def best_of_groups(
         if entry is not winner
     }
     return [entry for entry in entries if entry.rule.key not in beaten], beaten
+
+
+def _fixed(entry: Entry, rooms: Mapping[str, Room]) -> int:
+    room = rooms.get(entry.rule.key)
+    return entry.points if room is None or room.points is None else min(entry.points, room.points)
 
 
 def _winners(groups: Sequence[Sequence[Entry]], worth: Callable[[Iterable[Entry]], tuple[int, int]]) -> Sequence[Entry]:

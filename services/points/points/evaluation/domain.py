@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from points.evaluation.book import Book, Entry, Plan, Valid
 from points.evaluation.choosing import best_of_groups, counting
-from points.evaluation.earned import CouponGrant, Earned, Evaluation, Share, Sum, Used, earned_in, of_one_rate
+from points.evaluation.earned import CouponGrant, Earned, Evaluation, Share, Used, earned_in, of_one_rate
 from points.evaluation.matching import Situation
 from points.evaluation.occasion import ACTIVITY, PURCHASE, Birthday, Expiry, Line, Occasion, Person, Terms
 from points.evaluation.rule import Limit, Retirement, Room, Rule, Usage
+from points.evaluation.summing import Sum
 from points.evaluation.sums import rounded, spread
 
 __all__ = [
@@ -53,11 +54,9 @@ def evaluate(valid: Valid, occasion: Occasion, person: Person, terms: Terms, usa
     chosen = counting(plan, situation, usage, rooms)
     if not chosen:
         return NOTHING
-    if plan.simple and not rooms:
-        first = chosen[0]
-        if len(chosen) == 1 and first.plain:
-            one = of_one_rate(first, occasion, terms)
-            return Evaluation((one,), (), ()) if one else NOTHING
+    if len(chosen) == 1 and chosen[0].plain:
+        one = of_one_rate(chosen[0], occasion, terms)
+        return Evaluation((one,), (), ()) if one else NOTHING
     return settled(plan, chosen, situation, terms, rooms).evaluation
 
 
@@ -88,7 +87,7 @@ def settled(
     earned: list[Earned] = []
     used: list[Used] = []
     for wallet, entries in by_wallet.items():
-        if not plan.simple:
+        if plan.grouped:
             entries, lost = best_of_groups(entries, situation, rooms)
             beaten |= lost
         if not keep_sums and len(entries) == 1 and entries[0].plain:

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 from points.evaluation.book import COUPON, MULTIPLIER, RATE, Book, Entry
 from points.evaluation.choosing import CLOSED, OUTRANKED, counting
 from points.evaluation.domain import Settled, settled
-from points.evaluation.earned import Evaluation, Sum
+from points.evaluation.earned import Evaluation
 from points.evaluation.matching import Situation
 from points.evaluation.occasion import PURCHASE, Occasion, Person, Terms
 from points.evaluation.reasons import Reason, why_not
 from points.evaluation.rule import Room, Rule, Usage
+from points.evaluation.summing import Sum
 
 
 class Outcome(NamedTuple):

@@ -183,6 +183,10 @@ def _registered(condition: Registered) -> Test:
     at_least, at_most = condition.at_least, condition.at_most
 
     def long_enough(situation: Situation) -> bool:
+        since = situation.person.registered_at
+        # Far from the limit the zone does not matter, and converting costs.
+        if at_most is None and since and (situation.occasion.occurred_at - since).days > at_least + 1:
+            return True
         days = days_registered(situation)
         return days is not None and at_least <= days and (at_most is None or days <= at_most)
 
