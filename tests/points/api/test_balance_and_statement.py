@@ -98,14 +98,15 @@ async def test_statement_explains_every_movement_newest_first(points_database: D
     assert body["next"] is None
     assert body["items"][1]["reference"] == "退货-1"
     earning = body["items"][2]["earning"]
-    assert (earning["source"], earning["order_id"], earning["basis"], earning["rule"]) == (
+    assert (earning["source"], earning["order_id"], earning["basis"], earning["tier"]) == (
         SHOP,
         "订单/1",
         180_00,
-        "purchase_rate",
+        "gold",
     )
-    factors = (earning["rule_version"], earning["rate_points"], earning["rate_per"], earning["multiplier"])
-    assert factors == (2, 3, 200, "2")
+    (credit,) = earning["credits"]
+    shares = [(one["rule"], one["version"], one["points"], one.get("factor")) for one in credit["shares"]]
+    assert shares == [("purchase_rate", 2, 270, None), ("tier_multiplier", 1, 270, "2")]
 
 
 async def test_statement_comes_in_pages_without_gaps(points_database: Database, operator: Client) -> None:
