@@ -83,8 +83,9 @@ async def _points(found: Servers, parts: tuple[str, ...], rounds: int, deaths: a
         ratio = await redeem.compare(await worlds.make(found, "redeem", "points"), rounds)
         figures["redeem_10000_lots_over_10"] = round(ratio, 2)
     if "expiry" in parts:
-        per_second = await expiry.measure(await worlds.make(found, "expiry", "points"), rounds)
-        figures["expiry_lots_per_s"] = round(per_second)
+        swept = await expiry.measure(await worlds.make(found, "expiry", "points"), rounds)
+        figures["expiry_lots_per_s"] = round(swept["together"])
+        figures["expiry_lots_apart_per_s"] = round(swept["apart"])
     if "what_if" in parts:
         per_second = await what_if.measure(await worlds.make(found, "what-if", "points"))
         figures["what_if_purchases_per_s"] = round(per_second)
