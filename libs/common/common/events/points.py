@@ -54,7 +54,8 @@ class PointsEarned(PointsMoved):
 class PointsClawedBack(PointsMoved):
     """A return took points back. `shortfall` is what was not there any more: debt, or written off, by policy.
 
-    `pending` of the points were still waiting: `balance` never had them.
+    `pending` of the points were still waiting: `balance` never had them. `unexpired` of them had been told as expired
+    already (`points.expired`), and are taken by the return instead: they change no balance a second time.
     """
 
     TYPE: ClassVar[str] = "points.clawed_back.v1"
@@ -63,13 +64,15 @@ class PointsClawedBack(PointsMoved):
     shortfall: Points = 0
     policy: Key = "allow_negative"
     pending: Points = 0
+    unexpired: Points = 0
 
 
 class PointsRepriced(Contract):
     """A late fact (a tier) changed what a purchase should have earned; `points` is the signed difference.
 
     `shortfall` is what of a lowering was not there any more: debt, or written off, by policy. `pending`, signed as
-    `points`, is the part that waits.
+    `points`, is the part that waits. `unexpired`, less than 0, is the part of a lowering that had been told as expired
+    already.
     """
 
     TYPE: ClassVar[str] = "points.repriced.v1"
@@ -87,6 +90,7 @@ class PointsRepriced(Contract):
     shortfall: Points = 0
     policy: Key = "allow_negative"
     pending: int = 0
+    unexpired: int = Field(default=0, le=0)
 
     def subject(self) -> str:
         return self.order_id
@@ -171,11 +175,12 @@ class PointsExpiring(Contract):
 
 
 class PointsExpired(PointsMoved):
-    """Points expired at `occurred_at` and the sweep wrote it down."""
+    """Points expired at `occurred_at` and the sweep wrote it down. `pending` of them had never ceased to wait."""
 
     TYPE: ClassVar[str] = "points.expired.v1"
 
     lots: int = 0
+    pending: Points = 0
 
 
 class PointsAdjusted(Contract):

@@ -18,7 +18,8 @@ router = Router(tags=["points"])
 DEFINITION = (
     "Points of one wallet type by the local day they are about (a purchase's, a return's). earned: credited, pending "
     "ones included; pending: of these, what waited at first; released: what of them can be spent by now; redeemed, "
-    "given_back, expired, adjusted (up, down), transferred (in, out): as the words say; clawed_back: asked back for "
+    "given_back, expired, adjusted (up, down), transferred (in, out): as the words say; unexpired: of what returns and "
+    "corrections took, what had expired and was told as expired before; clawed_back: asked back for "
     "returns, whether or not they were still there; repriced: what corrections of earlier credits added or (below 0) "
     "took; written_off: of what clawbacks and corrections were to take, what was not there and nobody owes; "
     "outstanding: members' balances, points held for redemptions included, less their debts, since the beginning; "
@@ -38,6 +39,7 @@ class PointsBody(ResponseBody):
     redeemed: int
     given_back: int
     expired: int
+    unexpired: int
     adjusted_up: int
     adjusted_down: int
     transferred_in: int
@@ -170,7 +172,7 @@ def _rule_period(rows: Sequence[Any], span: Range, over: Range, *, finished: boo
 
 
 def _body(sums: PointsSums) -> PointsBody:
-    kinds = ("pending", "released", "redeemed", "given_back", "expired")
+    kinds = ("pending", "released", "redeemed", "given_back", "expired", "unexpired")
     both_ways = ("adjusted_up", "adjusted_down", "transferred_in", "transferred_out")
     return PointsBody(
         movements=sums.movements,

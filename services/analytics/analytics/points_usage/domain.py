@@ -1,6 +1,6 @@
 """Points by day and kind of movement, and what is outstanding after them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -9,17 +9,18 @@ from analytics.calendar.domain import Calendar, Period, Range
 
 EARNED, PENDING, RELEASED = "earned", "pending", "released"
 CLAWED_BACK, REPRICED = "clawed_back", "repriced"
-REDEEMED, GIVEN_BACK, EXPIRED = "redeemed", "given_back", "expired"
+REDEEMED, GIVEN_BACK, EXPIRED, UNEXPIRED = "redeemed", "given_back", "expired", "unexpired"
 HELD, HOLD_ENDED = "held", "hold_ended"
 ADJUSTED_UP, ADJUSTED_DOWN = "adjusted_up", "adjusted_down"
 TRANSFERRED_IN, TRANSFERRED_OUT = "transferred_in", "transferred_out"
 
 SIGNS: Mapping[str, int] = {
-    **dict.fromkeys((EARNED, RELEASED, GIVEN_BACK, ADJUSTED_UP, TRANSFERRED_IN, REPRICED), 1),
+    **dict.fromkeys((EARNED, RELEASED, GIVEN_BACK, ADJUSTED_UP, TRANSFERRED_IN, REPRICED, UNEXPIRED), 1),
     **dict.fromkeys((CLAWED_BACK, REDEEMED, EXPIRED, ADJUSTED_DOWN, TRANSFERRED_OUT), -1),
     **dict.fromkeys((PENDING, HELD, HOLD_ENDED), 0),
 }
-"""Kind → what its points do to what is outstanding. `repriced` is signed itself, all others are sizes."""
+"""Kind → what its points do to what is outstanding. `repriced` is signed itself, all others are sizes. `unexpired`
+is no event of its own: of what a return took it had been told as expired before."""
 WAITING_SIGNS: Mapping[str, int] = {**SIGNS, PENDING: 1, RELEASED: -1}
 """Kind → what the waiting part of its points does to what waits. All points of `pending` and `released` do."""
 
@@ -29,9 +30,8 @@ DEBT_POLICY = "allow_negative"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MovementFact:
-    """A movement: (`member_id`, `wallet`, `sequence`) is its identity. `waiting` of the points were not spendable.
-
-    `shares` are (rule, version, points) of a credit.
+    """A movement: (`member_id`, `wallet`, `sequence`) is its identity. `waiting` of the points were not spendable,
+    `unexpired` of them had expired before they were taken. `shares` are (rule, version, points) of a credit.
     """
 
     member_id: UUID
@@ -41,6 +41,7 @@ class MovementFact:
     points: int
     written_off: int
     waiting: int
+    unexpired: int
     balance: int
     debt: int
     occurred_at: datetime
@@ -158,18 +159,21 @@ def written_off(shortfall: int, policy: str) -> int:
 
 def counted(facts: Iterable[MovementFact]) -> list[PointsCounted]:
     """What movements add to their days: one entry for each day, wallet type and kind, sorted."""
-    return folded(
-        PointsCounted(
-            day=fact.day,
-            wallet=fact.wallet,
-            kind=fact.kind,
-            movements=1,
-            points=fact.points,
-            written_off=fact.written_off,
-            waiting=fact.waiting,
-        )
-        for fact in facts
+    return folded(one for fact in facts for one in _counted(fact))
+
+
+def _counted(fact: MovementFact) -> Iterator[PointsCounted]:
+    yield PointsCounted(
+        day=fact.day,
+        wallet=fact.wallet,
+        kind=fact.kind,
+        movements=1,
+        points=fact.points,
+        written_off=fact.written_off,
+        waiting=fact.waiting,
     )
+    if fact.unexpired:
+        yield PointsCounted(day=fact.day, wallet=fact.wallet, kind=UNEXPIRED, points=fact.unexpired)
 
 
 def folded(many: Iterable[PointsCounted]) -> list[PointsCounted]:

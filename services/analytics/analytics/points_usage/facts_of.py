@@ -47,6 +47,7 @@ def movement(event: Event[Any], day: date) -> MovementFact:
         points=data.points if kind == domain.REPRICED else abs(data.points),
         written_off=written_off(getattr(data, "shortfall", 0), getattr(data, "policy", domain.DEBT_POLICY)),
         waiting=_waiting(data, kind),
+        unexpired=abs(getattr(data, "unexpired", 0)),
         balance=data.balance,
         debt=data.debt,
         occurred_at=data.occurred_at,

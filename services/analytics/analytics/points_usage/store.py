@@ -16,19 +16,19 @@ from common.storage import Transaction
 Key = tuple[UUID, str, int]
 
 INSERT = """
-    INSERT INTO movements (member_id, wallet, sequence, kind, points, written_off, waiting, balance, debt, occurred_at,
-        recorded_at, day, zone, order_source, order_id, shares, body_hash)
-    SELECT member_id, wallet, sequence, kind, points, written_off, waiting, balance, debt, occurred_at,
+    INSERT INTO movements (member_id, wallet, sequence, kind, points, written_off, waiting, unexpired, balance,
+        debt, occurred_at, recorded_at, day, zone, order_source, order_id, shares, body_hash)
+    SELECT member_id, wallet, sequence, kind, points, written_off, waiting, unexpired, balance, debt, occurred_at,
         CAST(:recorded_at AS timestamptz), day, CAST(:zone AS text), order_source, order_id,
         CAST(shares AS jsonb), body_hash
     FROM unnest(
         CAST(:member_id AS uuid[]), CAST(:wallet AS text[]), CAST(:sequence AS bigint[]), CAST(:kind AS text[]),
         CAST(:points AS bigint[]), CAST(:written_off AS bigint[]), CAST(:waiting AS bigint[]),
-        CAST(:balance AS bigint[]), CAST(:debt AS bigint[]),
+        CAST(:unexpired AS bigint[]), CAST(:balance AS bigint[]), CAST(:debt AS bigint[]),
         CAST(:occurred_at AS timestamptz[]), CAST(:day AS date[]), CAST(:order_source AS text[]),
         CAST(:order_id AS text[]), CAST(:shares AS text[]), CAST(:body_hash AS bytea[])
-    ) AS given (member_id, wallet, sequence, kind, points, written_off, waiting, balance, debt, occurred_at, day,
-        order_source, order_id, shares, body_hash)
+    ) AS given (member_id, wallet, sequence, kind, points, written_off, waiting, unexpired, balance, debt, occurred_at,
+        day, order_source, order_id, shares, body_hash)
     ON CONFLICT DO NOTHING
     RETURNING member_id, wallet, sequence
 """
@@ -113,8 +113,8 @@ MOVE = """
 """
 
 _COPIED = (
-    *("member_id", "wallet", "sequence", "kind", "points", "written_off", "waiting", "balance", "debt"),
-    *("occurred_at", "day", "order_source", "order_id", "body_hash"),
+    *("member_id", "wallet", "sequence", "kind", "points", "written_off", "waiting", "unexpired"),
+    *("balance", "debt", "occurred_at", "day", "order_source", "order_id", "body_hash"),
 )
 
 

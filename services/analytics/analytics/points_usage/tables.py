@@ -18,6 +18,7 @@ movements = Table(
         "written_off", BigInteger, nullable=False, comment="of what was to be taken and was not there: what nobody owes"
     ),
     Column("waiting", BigInteger, nullable=False, comment="of the points: what could not be spent yet"),
+    Column("unexpired", BigInteger, nullable=False, comment="of what was taken: what had been told as expired"),
     Column("balance", BigInteger, nullable=False),
     Column("debt", BigInteger, nullable=False),
     instant("occurred_at"),

@@ -34,6 +34,8 @@ REPAIRS: Mapping[str, str] = {
         WITH wanted AS (
             SELECT day, wallet, kind, 1 AS movements, points, written_off, waiting FROM movements
             UNION ALL
+            SELECT day, wallet, 'unexpired', 0, unexpired, 0, 0 FROM movements WHERE unexpired > 0
+            UNION ALL
             SELECT day, wallet, kind, -movements, -points, -written_off, -waiting FROM points_days
         ), differences AS (
             SELECT day, wallet, kind, sum(movements) AS movements, sum(points) AS points,

@@ -162,6 +162,9 @@ def _movements() -> None:
             comment="of what was to be taken and was not there: what nobody owes",
         ),
         sa.Column("waiting", sa.BigInteger, nullable=False, comment="of the points: what could not be spent yet"),
+        sa.Column(
+            "unexpired", sa.BigInteger, nullable=False, comment="of what was taken: what had been told as expired"
+        ),
         bigint("balance"),
         bigint("debt"),
         instant("occurred_at"),

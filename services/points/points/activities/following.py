@@ -118,6 +118,8 @@ class _Undoing:
                 return_id=returned.return_id,
                 shortfall=taken.shortfall,
                 policy=policy,
+                pending=taken.pending,
+                unexpired=taken.unexpired,
             ),
             cause=self._event,
         )

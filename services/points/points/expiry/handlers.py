@@ -36,6 +36,7 @@ async def sweep_some(tx: Transaction, limit: int) -> int:
                 debt=row.debt,
                 occurred_at=row.expires_at,
                 lots=row.lots,
+                pending=row.points if row.pending else 0,
             )
         )
     return expired

@@ -77,7 +77,7 @@ _SWEEP = r"""
                     AND lots.expires_at > :now)
         FROM ends WHERE wallets.member_id = ends.member_id AND wallets.wallet = ends.wallet
     )
-    SELECT member_id, wallet, chain.sequence, chain.points, chain.lots, chain.expires_at, chain.debt,
+    SELECT member_id, wallet, chain.sequence, chain.points, chain.lots, chain.expires_at, chain.pending, chain.debt,
         ends.balance - ends.debt AS spendable
     FROM chain JOIN ends USING (member_id, wallet) WHERE chain.step > 0 ORDER BY member_id, wallet, chain.sequence
 """
@@ -123,7 +123,8 @@ async def lock(tx: Transaction, *, limit: int) -> list[tuple[UUID, str]]:
 async def sweep(tx: Transaction, wallets: Sequence[tuple[UUID, str]]) -> Sequence[Any]:
     """Write down what has expired in these wallets, which are locked: one transfer per wallet and instant.
 
-    Gives `member_id, wallet, sequence, points, lots, expires_at, debt, spendable` of each transfer.
+    Gives of each transfer `member_id, wallet, sequence, points, lots, expires_at, debt, spendable`, and `pending`:
+    whether they still waited.
     """
     member_ids, names = ([wallet[place] for wallet in wallets] for place in (0, 1))
     return await tx.fetch_all(_SWEEP, {"member_ids": member_ids, "wallets": names, "now": tx.now})

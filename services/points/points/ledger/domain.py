@@ -88,13 +88,14 @@ ALLOW_NEGATIVE, CLAMP, WITHIN_BALANCE, PENDING_ONLY = "allow_negative", "clamp",
 class Taken:
     """`points` were to be taken; `shortfall` of them were not there. `sequence` is the first transfer's, 0 for none.
 
-    `pending` of them had still been waiting.
+    `pending` of them had still been waiting; `unexpired` of them had been written down as expired and were put back.
     """
 
     sequence: int
     points: int
     shortfall: int
     pending: int = 0
+    unexpired: int = 0
 
 
 def credit(
@@ -196,14 +197,15 @@ def take(wallet: Wallet, points: int, cause: Cause, to_account: str, policy: str
     own = _own_lots(wallet, cause)
     waiting = [lot for lot in own if _waits(lot, now)]
     pending = min(points, sum(map(_with_swept, waiting)))
+    swept = unexpired = 0
     if pending:
-        _undo_expiry(wallet, waiting, pending, cause, PENDING)
+        swept = _undo_expiry(wallet, waiting, pending, cause, PENDING)
         consume(wallet, waiting, pending, transfer(wallet, PENDING, to_account, pending, cause), now)
     rest = points - pending
     there = 0 if policy == PENDING_ONLY else min(rest, _reachable(wallet, own, now))
     if there:
         open_own = [lot for lot in own if not _waits(lot, now)]
-        _undo_expiry(wallet, open_own, there, cause, WALLET)
+        unexpired = _undo_expiry(wallet, open_own, there, cause, WALLET)
         sequence = transfer(wallet, WALLET, to_account, there, cause)
         left = consume(wallet, open_own, there, sequence, now)
         must_be_none(wallet, consume(wallet, spendable_lots(wallet, now), left, sequence, now) if left else 0)
@@ -212,7 +214,9 @@ def take(wallet: Wallet, points: int, cause: Cause, to_account: str, policy: str
         payer = DEBT if policy == ALLOW_NEGATIVE else WRITE_OFF
         transfer(wallet, payer, to_account, shortfall, cause._replace(kind=SHORTFALL))
     first = wallet.transfers[before].sequence if len(wallet.transfers) > before else 0
-    return Taken(sequence=first, points=points, shortfall=shortfall, pending=pending)
+    return Taken(
+        sequence=first, points=points, shortfall=shortfall, pending=pending - swept, unexpired=unexpired + swept
+    )
 
 
 def reachable(wallet: Wallet, cause: Cause) -> int:
@@ -243,10 +247,11 @@ def _reachable(wallet: Wallet, own: Sequence[Lot], now: datetime) -> int:
     return max(0, wallet.balance - wallet.expired) + expired
 
 
-def _undo_expiry(wallet: Wallet, own: Sequence[Lot], points: int, cause: Cause, to_account: str) -> None:
+def _undo_expiry(wallet: Wallet, own: Sequence[Lot], points: int, cause: Cause, to_account: str) -> int:
     """Put back what the sweep wrote down of a purchase's own lots, as far as taking so many points from them in turn
-    needs it: then the sweep might as well not have run before the return.
+    needs it: then the sweep might as well not have run before the return. Returns how many points.
     """
+    before = sum(_with_swept(lot) - lot.remaining for lot in own)
     for lot in own:
         part = min(points, _with_swept(lot))
         points -= part
@@ -263,6 +268,7 @@ def _undo_expiry(wallet: Wallet, own: Sequence[Lot], points: int, cause: Cause, 
             if swept > some:
                 kept.append((undone, swept - some))
         lot.swept = tuple(kept)
+    return before - sum(_with_swept(lot) - lot.remaining for lot in own)
 
 
 def release(wallet: Wallet, lot: Lot, cause: Cause) -> int:

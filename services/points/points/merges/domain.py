@@ -136,11 +136,10 @@ def give_debt(source: Wallet, target: Wallet, points: int, cause: Cause) -> int:
     return owed
 
 
-def net(moves: Sequence[Move], given_back: bool = False) -> Mapping[str, int]:
+def net(moves: Sequence[Move]) -> Mapping[str, int]:
     """What moved by wallet: points that can be spent, less debt."""
     sums: dict[str, int] = {}
     for one in moves:
-        points = one.gave_back if given_back else one.points
         sign = {LOT: 1, OWED: -1}.get(one.kind, 0)
-        sums[one.wallet] = sums.get(one.wallet, 0) + sign * points
+        sums[one.wallet] = sums.get(one.wallet, 0) + sign * one.points
     return sums

@@ -180,17 +180,22 @@ async def undo(
     instant = occurred_at or tx.now
     why = Cause(MERGE_UNDONE, "", "", str(merge_id), instant, tx.now)
     back: list[Move] = []
+    sums: dict[str, int] = {}
     for name in sorted({one.wallet for one in moves}):
         source, target = (wallets.of(one, name) for one in (found.absorbed_member_id, found.member_id))
         await ledger.load_lots(tx, [source, target])
-        back += [await _give_back(tx, source, target, one, why) for one in moves if one.wallet == name]
+        for one in moves:
+            if one.wallet == name:
+                given, spendable = await _give_back(tx, source, target, one, why)
+                back.append(given)
+                sums[name] = sums.get(name, 0) + spendable
         repay_debt(source, why)
     await store.undone(tx, merge_id, caller.subject)
     await facts.unmerged(tx, found.absorbed_member_id)
     if back:
         await store.gave_back(tx, merge_id, back)
     await audit(tx, caller, "members.unmerged", found.member_id, merge_id=merge_id)
-    for name, points in domain.net(back, given_back=True).items():
+    for name, points in sums.items():
         pair = wallets.of(found.member_id, name), wallets.of(found.absorbed_member_id, name)
         _tell(tx, *pair, points, merge_id, instant, "merge_undone", cause)
     await ledger.save(tx, wallets)
@@ -198,18 +203,22 @@ async def undo(
     return done, sorted(back, key=lambda one: one.number)
 
 
-async def _give_back(tx: Transaction, source: Wallet, target: Wallet, one: Move, why: Cause) -> Move:
+async def _give_back(tx: Transaction, source: Wallet, target: Wallet, one: Move, why: Cause) -> tuple[Move, int]:
+    """The move with what went back, and what `source` has more for it: not what still waits, but what had been waiting
+    when it came.
+    """
     if one.kind == OWED:
-        return replace(one, gave_back=domain.give_debt(source, target, one.points, why))
+        owed = domain.give_debt(source, target, one.points, why)
+        return replace(one, gave_back=owed), -owed
     points, lot = domain.take_lot(target, one, why)
     if lot is None:
-        return one
+        return one, 0
     if one.kind == LOT:
         of_lot = why._replace(order_source=one.order_source, order_id=one.order_id)
         await ledger.give_back(tx, source, one.out_sequence, points, of_lot, from_account=MERGE, grace_days=0)
     else:
         domain.give_waiting(source, lot, points, why)
-    return replace(one, gave_back=points)
+    return replace(one, gave_back=points), 0 if lot.pending else points
 
 
 def _tell(

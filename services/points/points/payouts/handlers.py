@@ -91,6 +91,8 @@ async def take_back(
                 return_id=returned.return_id,
                 shortfall=taken.shortfall,
                 policy=settings.negative_policy,
+                pending=taken.pending,
+                unexpired=taken.unexpired,
             )
         )
         return taken
@@ -108,6 +110,8 @@ async def take_back(
             reason=occasion.kind,
             shortfall=taken.shortfall,
             policy=settings.negative_policy,
+            pending=-taken.pending,
+            unexpired=-taken.unexpired,
         )
     )
     return taken

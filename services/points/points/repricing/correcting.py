@@ -143,8 +143,10 @@ class Correcting:
         wallet = self._wallets.of(self._priced.known.owner(occasion.member_id), after.wallet)
         policy = self._priced.policy(after.wallet)
         cause = Cause(REPRICED, *order, reference, occasion.occurred_at, self._tx.now)
-        shortfall = 0
+        shortfall = pending = unexpired = 0
         if correction.points > 0:
+            waits = bool(after.waits) or (after.available_at is not None and after.available_at > self._tx.now)
+            pending = correction.points if waits else 0
             sequence = credit(
                 wallet,
                 correction.points,
@@ -156,6 +158,7 @@ class Correcting:
         else:
             taken = take(wallet, -correction.points, cause, ISSUE, policy)
             sequence, shortfall = taken.sequence, taken.shortfall
+            pending, unexpired = -taken.pending, -taken.unexpired
         self._tx.emit(
             PointsRepriced(
                 member_id=wallet.member_id,
@@ -170,6 +173,8 @@ class Correcting:
                 reason=self._reason,
                 shortfall=shortfall,
                 policy=policy,
+                pending=pending,
+                unexpired=unexpired,
             ),
             cause=self._causes.get(occasion.member_id),
         )
