@@ -113,8 +113,11 @@ def taken_in_total(purchase: Purchase, earned: int, by_line: Sequence[int] | Non
     any order of returns sums to the same.
 
     A returned piece of a known line takes its share of what the line earned; what came back without a name takes its
-    share, by basis, of what the lines that were named have not taken. All came back: all is taken.
+    share, by basis, of what the lines that were named have not taken. All came back: all is taken. Of a purchase
+    with nothing to earn on (basis 0) nothing comes back.
     """
+    if not purchase.returned:
+        return 0
     if purchase.returned >= purchase.basis:
         return earned
     named_points, named_amount = 0, 0

@@ -10,8 +10,7 @@ from uuid import UUID
 import orjson
 
 from common.storage import Transaction
-from points.accruals.domain import Accrual, Key, Place, Purchase, Repricing
-from points.database import columns
+from points.accruals.domain import Accrual, Key, Place, Purchase
 
 _PURCHASE = """
     source, order_id, member_id, currency, amount, basis, channel, shop, lines, tier, is_first, rounding, returned,
@@ -33,7 +32,7 @@ _PURCHASES = f"""
     JOIN purchases USING (source, order_id)
 """
 _STATES = """
-    SELECT purchases.source, purchases.order_id, returned >= basis AS gone
+    SELECT purchases.source, purchases.order_id, returned > 0 AND returned >= basis AS gone
     FROM unnest(CAST(:keys AS order_key[])) AS asked
     JOIN purchases USING (source, order_id)
     ORDER BY purchases.source, purchases.order_id FOR SHARE OF purchases
@@ -88,28 +87,6 @@ _CHANGE_ACCRUALS = f"""
     ON CONFLICT (kind, source, occasion_id, wallet, part) DO UPDATE SET earned = excluded.earned,
         taken_back = excluded.taken_back, expires_at = excluded.expires_at, available_at = excluded.available_at,
         waits = excluded.waits, shares = excluded.shares, by_line = excluded.by_line
-"""
-_ADD_REPRICINGS = """
-    INSERT INTO repricings (kind, source, occasion_id, wallet, part, number, reason, previous_tier, tier, was_first,
-        is_first, previous_earned, earned, points, previous_shares, recorded_at)
-    SELECT new.kind, new.source, new.occasion_id, new.wallet, new.part,
-        COALESCE((SELECT max(number) FROM repricings AS before WHERE before.kind = new.kind
-            AND before.source = new.source AND before.occasion_id = new.occasion_id
-            AND before.wallet = new.wallet AND before.part = new.part), 0) + 1,
-        reason, previous_tier, tier, was_first, is_first, previous_earned, earned, points,
-        CAST(previous_shares AS jsonb), CAST(:now AS timestamptz)
-    FROM unnest(CAST(:kind AS text[]), CAST(:source AS text[]), CAST(:occasion_id AS text[]),
-        CAST(:wallet AS text[]), CAST(:part AS integer[]), CAST(:reason AS text[]), CAST(:previous_tier AS text[]),
-        CAST(:tier AS text[]), CAST(:was_first AS boolean[]), CAST(:is_first AS boolean[]),
-        CAST(:previous_earned AS bigint[]), CAST(:earned AS bigint[]), CAST(:points AS bigint[]),
-        CAST(:previous_shares AS text[]))
-        AS new(kind, source, occasion_id, wallet, part, reason, previous_tier, tier, was_first, is_first,
-            previous_earned, earned, points, previous_shares)
-"""
-_REPRICINGS = """
-    SELECT kind, source, occasion_id, wallet, part, number, reason, previous_tier, tier, was_first, is_first,
-        previous_earned, earned, points, previous_shares, recorded_at
-    FROM repricings WHERE kind = :kind AND source = :source AND occasion_id = :occasion_id ORDER BY recorded_at, number
 """
 _PAGE = f"""
     SELECT {_PURCHASE} FROM purchases
@@ -196,10 +173,10 @@ def _purchase_rows(purchases: Iterable[Purchase]) -> list[tuple[Any, ...]]:
 
 
 def _accrual_rows(accruals: Iterable[Accrual]) -> list[tuple[Any, ...]]:
-    return [(*one[:10], _dumps(one[10]), one[11]) for one in sorted(accruals, key=itemgetter(0, 1, 2, 3, 4))]
+    return [(*one[:10], dumps(one[10]), one[11]) for one in sorted(accruals, key=itemgetter(0, 1, 2, 3, 4))]
 
 
-def _dumps(value: Any) -> str:
+def dumps(value: Any) -> str:
     try:
         return orjson.dumps(value).decode()
     except TypeError:  # a numerator beyond 64 bits
@@ -207,39 +184,23 @@ def _dumps(value: Any) -> str:
 
 
 def _json(value: Any) -> str | None:
-    return None if value is None else _dumps(value)
+    return None if value is None else dumps(value)
 
 
 def _purchase(row: Any) -> Purchase:
     found = Purchase._make(row)
     if found.lines is None and found.returned_lines is None:
         return found
-    return found._replace(lines=_loads(found.lines), returned_lines=_loads(found.returned_lines))
+    return found._replace(lines=loads(found.lines), returned_lines=loads(found.returned_lines))
 
 
 def _accrual(row: Any) -> Accrual:
     found = Accrual._make(row)
-    return found._replace(shares=_loads(found.shares))
+    return found._replace(shares=loads(found.shares))
 
 
-def _loads(value: Any) -> Any:
+def loads(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
-
-
-async def add_repricings(tx: Transaction, repricings: Sequence[Repricing]) -> None:
-    """Each with the next number of its accrual."""
-    names = [name for name in Repricing._fields if name not in ("number", "recorded_at")]
-    rows = [
-        (*(getattr(one, name) for name in names[:-1]), _dumps(one.previous_shares))
-        for one in sorted(repricings, key=itemgetter(0, 1, 2, 3, 4))
-    ]
-    await tx.execute(_ADD_REPRICINGS, {**columns(names, rows), "now": tx.now})
-
-
-async def repricings(tx: Transaction, kind: str, key: Key) -> list[Repricing]:
-    rows = await tx.fetch_all(_REPRICINGS, {"kind": kind, "source": key[0], "occasion_id": key[1]})
-    found = [Repricing._make(row) for row in rows]
-    return [one._replace(previous_shares=_loads(one.previous_shares)) for one in found]
 
 
 async def page(

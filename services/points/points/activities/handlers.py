@@ -93,6 +93,11 @@ async def _release(
             await ledger.release(tx, wallets, owner, *order, occurred_at=one.occurred_at, reason=word)
 
 
+async def of_orders(tx: Transaction, orders: Iterable[Key]) -> list[Activity]:
+    """Activities that follow these orders and were not taken back."""
+    return await store.of_orders(tx, orders)
+
+
 async def told_of(tx: Transaction, orders: Iterable[Key]) -> dict[tuple[str, str, str], datetime]:
     """Which activities name these orders, and when the first of each kind occurred: (source, order id, activity)."""
     return await store.told_of(tx, orders)

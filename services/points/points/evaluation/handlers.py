@@ -1,6 +1,6 @@
 """Explaining: what a cart would earn and why, and why a purchase earned what it did. Nothing is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
@@ -85,7 +85,7 @@ async def explain_purchase(tx: Transaction, source: str, order_id: str) -> Expla
     person = priced.person(purchase.member_id, purchase.occurred_at, is_first=purchase.is_first)
     person = person._replace(tier=purchase.tier)
     credits = (await accruals.by_keys(tx, [key])).get(key, [])
-    taken = {one.rule: one.points for one in await limits.takings(tx, [(PURCHASE, *key)])}
+    taken = {one.rule for one in await limits.takings(tx, [(PURCHASE, *key)]) if one.uses}
     found = _as_recorded(priced, occasion, person, purchase, credits, taken)
     wallets = total_by((one.wallet, one.points) for one in found.evaluation.earned)
     agrees = wallets == total_by((one.wallet, one.earned) for one in credits)
@@ -98,16 +98,18 @@ def _as_recorded(
     person: Person,
     purchase: Purchase,
     credits: Sequence[Accrual],
-    taken: Mapping[str, int],
+    taken: Set[str],
 ) -> Explanation:
-    """A rule with limits that would have given something, but of which nothing was taken, had nothing left."""
+    """A rule with limits that count (those per order do not), that would have given something, but of which nothing is
+    `taken`, had nothing left.
+    """
     given = {share["rule"]: Given(share["points"], share.get("limit", "")) for one in credits for share in one.shares}
     closed: set[str] = set()
     terms = replace(priced.terms, rounding=purchase.rounding)
     for _ in range(MAX_ROUNDS):
         usage = RecordedUsage(given=given, closed=closed)
         found = explain(priced.book, occasion, person, terms, usage, recorded_at=purchase.recorded_at)
-        more = {used.rule.key for used in found.evaluation.used} - set(taken) - closed
+        more = {used.rule.key for used in found.evaluation.used if used.rule.counts} - taken - closed
         if not more:
             break
         closed |= more

@@ -105,6 +105,11 @@ class Rule:
     effective_from: datetime
     published_at: datetime
 
+    @property
+    def counts(self) -> bool:
+        """Whether what it gives is counted beyond the order."""
+        return any(limit.scope != ORDER for limit in self.limits)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retirement:

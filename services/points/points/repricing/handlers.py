@@ -123,8 +123,15 @@ async def firsts_returned(
     gone: Sequence[tuple[Purchase, Returned]],
     causes: Mapping[Key, Event[Any] | None],
 ) -> list[Effect]:
-    """First purchases came back wholly: the next surviving one of each member becomes the first; as receipt lines."""
-    by_member = {purchase.member_id: returned for purchase, returned in gone}
+    """Purchases came back wholly: where that was the first, the next surviving one of the member becomes the first; as
+    receipt lines. It was the first though it was priced before any rule asked for that, so its place decides.
+    """
+    places = await accruals.first_places(tx, {purchase.member_id for purchase, _ in gone}) if gone else {}
+    by_member = {
+        purchase.member_id: returned
+        for purchase, returned in sorted(gone, key=lambda one: one[0].place, reverse=True)
+        if purchase.member_id.int in places and purchase.place < places[purchase.member_id.int]
+    }
     events = {member: causes.get((one.source, one.return_id)) for member, one in by_member.items()}
     repriced = await firsts_moved(tx, wallets, priced, by_member, events) if by_member else []
     return [_effect(one, by_member[one.after.member_id], priced) for one in repriced]

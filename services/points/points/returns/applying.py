@@ -140,6 +140,8 @@ class Applying:
                 return_id=settled.returned.return_id,
                 shortfall=taken.shortfall,
                 policy=policy or ALLOW_NEGATIVE,
+                pending=taken.pending,
+                unexpired=taken.unexpired,
             ),
             cause=cause,
         )
@@ -163,9 +165,9 @@ class Applying:
         await store.add_effects(self._tx, effects)
 
     def _gone(self) -> list[tuple[Purchase, Returned]]:
-        """Purchases that were the first of their members, with the return that took the last of them."""
+        """Purchases of which nothing is left, with the return that took the last of them."""
         last = {(one.order_source, one.order_id): one for one in self._returned if one.wholly}
-        return [(self.purchases[key], one) for key, one in last.items() if self.purchases[key].is_first]
+        return [(self.purchases[key], one) for key, one in last.items()]
 
 
 def _state(wallet: Wallet) -> dict[str, int]:

@@ -11,6 +11,7 @@ from common.messaging import Outcome, dead, duplicate
 from common.storage import Transaction
 from points.accruals import handlers as accruals
 from points.accruals.domain import Key
+from points.activities import handlers as activities
 from points.cascade.domain import Effect
 from points.earning.pricing import Pricing, know, pricing
 from points.errors import ReturnUnknownError
@@ -57,7 +58,9 @@ async def purchases_refunded(tx: Transaction, events: Sequence[Event[PurchaseRef
 async def begin(tx: Transaction, priced: Pricing, orders: set[Key]) -> tuple[Applying, Wallets]:
     """Lock the wallets of those who bought these, and read the purchases; `priced` then knows the members."""
     found = await accruals.purchases(tx, orders)
-    members = {purchase.member_id for purchase in found.values()}
+    # What others were given because of these orders goes back with them: their wallets are locked in the same turn.
+    followers = await activities.of_orders(tx, found) if found else []
+    members = {one.member_id for one in found.values()} | {one.member_id for one in followers}
     wallets, known = await facts.lock(tx, members, priced.book.needs)
     await know(tx, priced, known)
     applying = Applying(tx, wallets, priced)
