@@ -56,7 +56,8 @@ _FILL = (
     """,
     f"""
     INSERT INTO lots (member_id, wallet, sequence, points, remaining, earned_at, order_source, order_id, pending)
-    SELECT member_id, 'points', sequence, {POINTS}, {POINTS}, at, '//bench/old', order_id, false FROM ({_EARLIER}) AS old
+    SELECT member_id, 'points', sequence, {POINTS}, {POINTS}, at, '//bench/old', order_id, false
+    FROM ({_EARLIER}) AS old
     """,
     f"""
     UPDATE wallets SET sequence = {EACH}, balance = {EACH * POINTS},

@@ -1,19 +1,24 @@
 """What twenty published rules cost: the accrual rate with them over the rate with the first rule alone."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bench import accrual
 from bench.accrual import Deaths
 from bench.progress import say
-from bench.world import World
+from bench.world import NOW, World
 from common.storage import Database
 from points.rules import handlers as rules
 from points.rules.definition import Definition
 
 LONG_AGO = datetime(1900, 1, 1, tzinfo=UTC)
 YUAN = 100
+
+# The purchases are of these days: the bench says the same on a Sunday as on a Monday.
+_HERE = NOW.astimezone(ZoneInfo("Asia/Shanghai"))
+TODAY_AND_YESTERDAY = [(_HERE - timedelta(days=days)).isoweekday() for days in (0, 1)]
 
 
 def _fixed(points: int) -> dict[str, Any]:
@@ -38,8 +43,8 @@ BUDGET = {"scope": "budget", "unit": "points", "amount": 1_000_000}
 RULES: dict[str, dict[str, Any]] = {
     "tiers": {"effect": TIERS},
     "member_day": {"effect": _times("2"), "when": {"kind": "member_day", "days": [8, 18, 28]}},
-    "weekend": {"effect": _times("1.2"), "when": {"kind": "weekday", "days": [6, 7]}},
-    # "lunch": {"effect": _fixed(2), "when": {"kind": "time_window", "start": "11:30", "end": "13:30"}},
+    "these_days": {"effect": _times("1.2"), "when": {"kind": "weekday", "days": TODAY_AND_YESTERDAY}},
+    "lunch": {"effect": _fixed(2), "when": {"kind": "time_window", "start": "11:30", "end": "13:30"}},
     "big_basket": {"effect": _fixed(20), "when": _from(300)},
     "app": {"effect": _times("1.1"), "when": {"kind": "channel", "one_of": ["app"]}},
     "flagship": {"effect": _fixed(5), "when": {"kind": "shop", "one_of": ["shop-1", "shop-2"]}},

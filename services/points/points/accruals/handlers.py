@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from common.storage import Transaction
-from points.accruals import store
+from points.accruals import corrections, store
 from points.accruals.domain import PURCHASE, Accrual, Key, Place, Purchase, Repricing
 
 
@@ -66,11 +66,11 @@ async def change(tx: Transaction, purchases: Sequence[Purchase], accruals: Seque
 
 async def add_repricings(tx: Transaction, repricings: Sequence[Repricing]) -> None:
     if repricings:
-        await store.add_repricings(tx, repricings)
+        await corrections.add_repricings(tx, repricings)
 
 
 async def repricings(tx: Transaction, key: Key, *, kind: str = PURCHASE) -> list[Repricing]:
-    return await store.repricings(tx, kind, key)
+    return await corrections.repricings(tx, kind, key)
 
 
 async def page(

@@ -1,0 +1,48 @@
+"""All SQL of repricings: the corrections of what was earned."""
+
+from collections.abc import Sequence
+from operator import itemgetter
+
+from common.storage import Transaction
+from points.accruals.domain import Key, Repricing
+from points.accruals.store import dumps, loads
+from points.database import columns
+
+_ADD_REPRICINGS = """
+    INSERT INTO repricings (kind, source, occasion_id, wallet, part, number, reason, previous_tier, tier, was_first,
+        is_first, previous_earned, earned, points, previous_shares, recorded_at)
+    SELECT new.kind, new.source, new.occasion_id, new.wallet, new.part,
+        COALESCE((SELECT max(number) FROM repricings AS before WHERE before.kind = new.kind
+            AND before.source = new.source AND before.occasion_id = new.occasion_id
+            AND before.wallet = new.wallet AND before.part = new.part), 0) + 1,
+        reason, previous_tier, tier, was_first, is_first, previous_earned, earned, points,
+        CAST(previous_shares AS jsonb), CAST(:now AS timestamptz)
+    FROM unnest(CAST(:kind AS text[]), CAST(:source AS text[]), CAST(:occasion_id AS text[]),
+        CAST(:wallet AS text[]), CAST(:part AS integer[]), CAST(:reason AS text[]), CAST(:previous_tier AS text[]),
+        CAST(:tier AS text[]), CAST(:was_first AS boolean[]), CAST(:is_first AS boolean[]),
+        CAST(:previous_earned AS bigint[]), CAST(:earned AS bigint[]), CAST(:points AS bigint[]),
+        CAST(:previous_shares AS text[]))
+        AS new(kind, source, occasion_id, wallet, part, reason, previous_tier, tier, was_first, is_first,
+            previous_earned, earned, points, previous_shares)
+"""
+_REPRICINGS = """
+    SELECT kind, source, occasion_id, wallet, part, number, reason, previous_tier, tier, was_first, is_first,
+        previous_earned, earned, points, previous_shares, recorded_at
+    FROM repricings WHERE kind = :kind AND source = :source AND occasion_id = :occasion_id ORDER BY recorded_at, number
+"""
+
+
+async def add_repricings(tx: Transaction, repricings: Sequence[Repricing]) -> None:
+    """Each with the next number of its accrual."""
+    names = [name for name in Repricing._fields if name not in ("number", "recorded_at")]
+    rows = [
+        (*(getattr(one, name) for name in names[:-1]), dumps(one.previous_shares))
+        for one in sorted(repricings, key=itemgetter(0, 1, 2, 3, 4))
+    ]
+    await tx.execute(_ADD_REPRICINGS, {**columns(names, rows), "now": tx.now})
+
+
+async def repricings(tx: Transaction, kind: str, key: Key) -> list[Repricing]:
+    rows = await tx.fetch_all(_REPRICINGS, {"kind": kind, "source": key[0], "occasion_id": key[1]})
+    found = [Repricing._make(row) for row in rows]
+    return [one._replace(previous_shares=loads(one.previous_shares)) for one in found]
