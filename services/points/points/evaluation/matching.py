@@ -110,6 +110,17 @@ def compiled(condition: Condition) -> Test:
             return _of_calendar(condition)
 
 
+def of_occasion(condition: Condition) -> Test | None:
+    """What of the condition must hold whoever the member is, told by the occasion alone; None if there is nothing."""
+    conditions = condition.of if isinstance(condition, All) else (condition,)
+    tests = tuple(
+        compiled(one)
+        for one in conditions
+        if isinstance(one, Amount) or (isinstance(one, OneOf) and one.what in ("channel", "shop", "source"))
+    )
+    return _all(tests) if tests else None
+
+
 def _all(tests: tuple[Test, ...]) -> Test:
     if len(tests) == 1:
         return tests[0]

@@ -5,7 +5,7 @@ from typing import Any
 
 from common.storage import Transaction
 from points.database import columns
-from points.limits.domain import EVERYBODY, Row, RowKey, Taking
+from points.limits.domain import EVERYBODY, Row, RowKey, Taking, in_order
 
 _ROW = ("rule", "holder", "period")
 _READ = """
@@ -56,7 +56,7 @@ async def read(tx: Transaction, keys: Sequence[RowKey]) -> dict[RowKey, Row]:
 
 async def lock(tx: Transaction, keys: Iterable[RowKey]) -> dict[RowKey, Row]:
     """Members' rows read (who asks holds their wallets), budgets' rows opened and locked until the commit."""
-    wanted = sorted(keys)
+    wanted = in_order(keys)
     budgets = [key for key in wanted if key.holder == EVERYBODY]
     found = await read(tx, [key for key in wanted if key.holder != EVERYBODY])
     if budgets:
@@ -74,7 +74,8 @@ def _rows(rows: Sequence[Any]) -> dict[RowKey, Row]:
 
 async def keep(tx: Transaction, rows: Iterable[tuple[RowKey, Row]]) -> None:
     """What has been used, as it is now; the rows are locked."""
-    found = sorted(((*key, row.points, row.uses) for key, row in rows), key=lambda one: one[:3])
+    known = dict(rows)
+    found = [(*key, known[key].points, known[key].uses) for key in in_order(known)]
     if found:
         await tx.execute(_KEEP, columns((*_ROW, "points", "uses"), found))
 
@@ -89,6 +90,6 @@ async def takings(tx: Transaction, occasions: Iterable[tuple[str, str, str]]) ->
 
 
 async def keep_takings(tx: Transaction, takings: Iterable[Taking]) -> None:
-    found = sorted(takings, key=lambda one: one[:6])
+    found = sorted(takings, key=lambda one: (*one[:4], one.holder.int, one.period))
     if found:
         await tx.execute(_KEEP_TAKINGS, columns(_TAKING, found))
