@@ -13,7 +13,8 @@ def test_goods_less_ten_percent_paid_partly_by_gift_card_are_earned_on_in_full()
 
 
 def test_tax_and_delivery_count_by_their_switches() -> None:
-    found = [basis_of(100_00, 10_00, 6_00, 8_00, on_tax=tax, on_delivery=go) for tax in (0, 1) for go in (0, 1)]
+    switches = [(tax, delivery) for tax in (False, True) for delivery in (False, True)]
+    found = [basis_of(100_00, 10_00, 6_00, 8_00, on_tax=tax, on_delivery=delivery) for tax, delivery in switches]
     assert found == [90_00, 98_00, 96_00, 104_00]
 
 

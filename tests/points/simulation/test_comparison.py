@@ -106,5 +106,5 @@ def test_every_way_of_adding_up_gives_the_same_total(
     )
     total = comparison.by_wallet.get("points", Change())
     for parts in (comparison.by_tier, comparison.by_rule, comparison.by_month, comparison.by_member):
-        assert sum(change.before for change in parts.values()) == total.before  # type: ignore[attr-defined]
-        assert sum(change.after for change in parts.values()) == total.after  # type: ignore[attr-defined]
+        assert sum(change.before for change in parts.values()) == total.before
+        assert sum(change.after for change in parts.values()) == total.after
