@@ -92,6 +92,16 @@ class ReturnNotInReviewError(Exception):
         self.state = state
 
 
+class TooManyPointsError(Exception):
+    """Priced again, an occasion would earn more than any may: a rule is a mistake, and nothing is corrected."""
+
+    def __init__(self, source: str, occasion_id: str, points: int) -> None:
+        super().__init__(f"{occasion_id} of {source} would earn {points} points, which are more than one may earn.")
+        self.source = source
+        self.occasion_id = occasion_id
+        self.points = points
+
+
 class ActivityRefusedError(Exception):
     """An activity cannot be taken in; `reason` is a code: absurd_time, activity_id_reused, too_many_points."""
 

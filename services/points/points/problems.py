@@ -13,6 +13,7 @@ from points.errors import (
     PurchaseUnknownError,
     ReturnNotInReviewError,
     ReturnUnknownError,
+    TooManyPointsError,
     WalletNotSpendableError,
     WalletTypeUnknownError,
 )
@@ -32,6 +33,7 @@ PROBLEMS = {
     ReturnUnknownError: problem(404, "unknown_return", "Return not known"),
     ReturnNotInReviewError: problem(409, "return_not_in_review", "The return is not in review"),
     ActivityRefusedError: problem(409, "activity_refused", "The activity cannot be taken in"),
+    TooManyPointsError: problem(409, "too_many_points", "An order or activity would earn too many points"),
     InsufficientPointsError: problem(409, "insufficient_points", "Not enough points"),
     WalletNotSpendableError: problem(409, "wallet_not_spendable", "What this wallet holds cannot be spent"),
     MoreThanTakenError: problem(409, "more_than_taken", "More points were to be given back than were taken"),

@@ -93,7 +93,7 @@ async def test_activity_of_another_member_is_taken_back_when_its_order_came_back
     effects = await rows(
         points_database, "SELECT subject, before, after FROM return_effects WHERE member_id = :f", f=friend
     )
-    assert [tuple(row) for row in effects] == [("activity", "20 points", "taken back")]
+    assert [tuple(row) for row in effects] == [("activity", "20 points", "taken back"), ("wallet", "20", "0")]
 
 
 async def test_activity_that_comes_after_its_order_came_back_earns_nothing(points_database: Database) -> None:

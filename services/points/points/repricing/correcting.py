@@ -13,9 +13,10 @@ from points.activities import domain as doing
 from points.activities import store as activities
 from points.activities.domain import Activity
 from points.earning import granting
-from points.earning.domain import occasion_of
+from points.earning.domain import MAX_EARNED, occasion_of
 from points.earning.pricing import Pricing
-from points.evaluation.earned import CouponGrant
+from points.errors import TooManyPointsError
+from points.evaluation.earned import CouponGrant, Evaluation
 from points.ledger import handlers as ledger
 from points.ledger.domain import ISSUE, REPRICED, Cause, credit, take
 from points.ledger.handlers import Need, Wallets
@@ -88,6 +89,7 @@ class Correcting:
         person = priced.person(purchase.member_id, purchase.occurred_at, is_first=is_first)
         limits.release(usage, occasion)
         evaluation = priced.evaluate(occasion, person, purchase.recorded_at, usage, purchase.rounding)
+        _refuse_too_many(purchase.key, evaluation)
         limits.take(usage, evaluation, occasion, purchase.member_id, priced.terms, returned=purchase.returned)
         after = purchase._replace(tier=person.tier, is_first=is_first)
         credits = take_back(after, matched(before, priced.credits(occasion, evaluation)))
@@ -98,6 +100,7 @@ class Correcting:
         person = priced.person(activity.member_id, activity.occurred_at)
         limits.release(usage, occasion)
         evaluation = priced.evaluate(occasion, person, activity.recorded_at, usage, activity.rounding)
+        _refuse_too_many(activity.key, evaluation)
         limits.take(usage, evaluation, occasion, activity.member_id, priced.terms)
         credits = matched(before, priced.credits(occasion, evaluation))
         return Repriced(activity, activity._replace(tier=person.tier), corrections(before, credits), evaluation.grants)
@@ -202,3 +205,9 @@ class Correcting:
             )
             for correction in one.corrections
         ]
+
+
+def _refuse_too_many(key: Key, evaluation: Evaluation) -> None:
+    earned = sum(one.points for one in evaluation.earned)
+    if earned > MAX_EARNED:
+        raise TooManyPointsError(*key, earned)

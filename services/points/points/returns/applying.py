@@ -1,7 +1,8 @@
 """Applies returns to their purchases while the members' wallets are locked, with everything that follows a return."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -154,7 +155,8 @@ class Applying:
             return
         changed = [self.purchases[key] for key in self._changed]
         await accruals.change(self._tx, changed, [one for key in self._changed for one in self._credits.get(key, ())])
-        effects = self._effects + await cascade.purchases_returned(self._tx, self._wallets, self._returned)
+        own = {(one.member_id, one.name): _state(one) for one in self._wallets.all()}
+        effects = await cascade.purchases_returned(self._tx, self._wallets, self._returned)
         effects += await following.purchases_returned(
             self._tx, self._wallets, self._priced, self._returned, self._causes
         )
@@ -162,7 +164,20 @@ class Applying:
             effects += await repricing.firsts_returned(
                 self._tx, self._wallets, self._priced, self._gone(), self._causes
             )
-        await store.add_effects(self._tx, effects)
+        await store.add_effects(self._tx, [*self._effects, *effects, *self._moved_by(effects, own)])
+
+    def _moved_by(self, effects: Sequence[Effect], own: Mapping[tuple[UUID, str], Mapping[str, int]]) -> list[Effect]:
+        """What these effects moved in wallets, so that a receipt ends with what is there in the end; `own` is what the
+        returns themselves had left.
+        """
+        causes = {one.member_id: one for one in effects}
+        return [
+            replace(causes[wallet.member_id], subject=subject, what=wallet.name, before=str(before), after=str(after))
+            for wallet in self._wallets.all()
+            if wallet.member_id in causes
+            for subject, after in _state(wallet).items()
+            if (before := own.get((wallet.member_id, wallet.name), {}).get(subject, 0)) != after
+        ]
 
     def _gone(self) -> list[tuple[Purchase, Returned]]:
         """Purchases of which nothing is left, with the return that took the last of them."""
