@@ -216,6 +216,9 @@ async def test_pool_takes_all_or_nothing_and_names_bad_codes_by_place(operator: 
     assert (await ok(await operator.put(f"{url}/3", json={"csv": text, "column": "code"})))["codes"] == 2
     unreadable = await operator.put(f"{url}/4", json={"csv": text, "column": "kode"})
     assert (unreadable.status_code, unreadable.json()["code"]) == (422, "csv_not_readable")
+    for empty in ({"csv": "\n"}, {"csv": "code\n", "column": "code"}):
+        nothing = await operator.put(f"{url}/4", json=empty)
+        assert (nothing.status_code, nothing.json()["code"]) == (422, "csv_not_readable")
     assert (await ok(await operator.get("/v1/coupon-pools/p")))["free"] == 4
     assert (await operator.put("/v1/coupon-pools/q/batches/1", json={"codes": ["AAAAAA"]})).status_code == 404
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from points.coupon_checkout.domain import Cart, Line, Offer, Quote, quote, split
+from points.coupon_checkout.domain import Cart, Line, Offer, Quote, quote
 from points.coupon_checkout.words import REASONS, texts
 from points.coupon_templates.domain import Limits, Terms, combinable
 from points.coupons.domain import Coupon
@@ -136,19 +136,6 @@ def test_what_applies_comes_to_the_same_without_the_rest(basket: Cart, given_: l
     again = quote(basket, [one for one in given_ if one.coupon.coupon_id in chosen], NOW)
     assert again.applied == found.applied
     assert not again.refused
-
-
-@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=20), st.data())
-def test_split_adds_up_to_the_whole_within_each_weight(weights: list[int], data: st.DataObject) -> None:
-    amount = data.draw(st.integers(0, sum(weights)))
-    parts = split(amount, weights)
-    assert sum(parts) == amount
-    assert all(0 <= part <= weight for part, weight in zip(parts, weights, strict=True))
-
-
-def test_remainder_goes_to_the_largest_fraction_and_then_to_the_earlier_line() -> None:
-    assert split(100, [1, 1, 1]) == (34, 33, 33)
-    assert split(10, [333, 333, 334]) == (3, 3, 4)
 
 
 def test_percent_comes_before_amount_and_is_capped() -> None:

@@ -89,7 +89,7 @@ async def test_free_plays_come_first_and_limits_say_when_there_are_more(points_d
     tomorrow = datetime.now(ZoneInfo("Asia/Shanghai")).date() + timedelta(days=1)
     assert (refused.value.limit, refused.value.allowed) == ("plays_per_day", 2)
     assert refused.value.resets_at is not None
-    assert refused.value.resets_at.date() == tomorrow
+    assert refused.value.resets_at.astimezone(ZoneInfo("Asia/Shanghai")).date() == tomorrow
     async with points_database.transaction() as tx:
         await tx.execute("UPDATE draw_plays SET day = day - 1")
     assert (await play(points_database, someone)).free

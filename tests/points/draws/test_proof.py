@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loyalty import fairness
@@ -113,6 +113,7 @@ def test_untouched_list_holds_in_both_writings() -> None:
     assert fairness.verify(document(rows)) == []
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 199),
     st.sampled_from(["ticket", "prize", "client_seed", "pseudonym", "missing", "twice"]),

@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from points.redemption.domain import UsedToday, check, check_grant, local_day
+from points.redemption.domain import UsedToday, check, check_grant
 from points.redemption.errors import (
     GrantRefusedError,
     GrantRequiredError,
     LimitReachedError,
     NotAllowedPointsError,
 )
-from points.redemption.money import Policy, offer, points_for_share, share_of, split, worth
+from points.redemption.money import Policy, offer, points_for_share, share_of, worth
+from points.times import day_of
 
 NOW = datetime(2026, 3, 8, 12, tzinfo=UTC)
 
@@ -39,25 +40,6 @@ def test_share_of_the_order_and_step_and_minimum_bind_in_turn() -> None:
     assert (few.points, few.binding) == (0, "minimum")
     assert offer(policy, amount=2_000, spendable=0, left_today=None).binding == "balance"
     assert offer(policy, amount=9_000, spendable=10_000, left_today=250).points == 250
-
-
-amounts = st.lists(st.integers(0, 10**9), min_size=1, max_size=30)
-
-
-@given(st.integers(0, 10**12), amounts)
-def test_any_split_adds_up_and_is_never_a_whole_point_off(total: int, weights: list[int]) -> None:
-    parts = split(total, weights)
-    assert sum(parts) == total
-    shares = weights if any(weights) else [1] * len(weights)
-    for part, share in zip(parts, shares, strict=True):
-        assert abs(part * sum(shares) - total * share) < sum(shares)
-
-
-@given(st.integers(0, 1_000), st.integers(1, 50), st.integers(1, 20))
-def test_ties_of_a_split_go_to_the_earlier_lines(total: int, weight: int, lines: int) -> None:
-    parts = split(total, [weight] * lines)
-    assert list(parts) == sorted(parts, reverse=True)
-    assert max(parts) - min(parts) <= 1
 
 
 policies = st.builds(
@@ -111,9 +93,9 @@ def test_daily_limits_say_what_was_used_and_when_they_begin_anew() -> None:
 
 
 def test_local_days_are_as_long_as_the_clock_makes_them() -> None:
-    begin, end = local_day(NOW, ZoneInfo("America/New_York"))  # the clock goes forward that night
+    begin, end = day_of(NOW, ZoneInfo("America/New_York"))  # the clock goes forward that night
     assert (end.astimezone(UTC) - begin.astimezone(UTC)).total_seconds() == 23 * 3600
-    begin, end = local_day(datetime(2026, 1, 1, 16, tzinfo=UTC), ZoneInfo("Asia/Shanghai"))
+    begin, end = day_of(datetime(2026, 1, 1, 16, tzinfo=UTC), ZoneInfo("Asia/Shanghai"))
     assert (begin.astimezone(UTC), end.astimezone(UTC)) == (
         datetime(2026, 1, 1, 16, tzinfo=UTC),
         datetime(2026, 1, 2, 16, tzinfo=UTC),

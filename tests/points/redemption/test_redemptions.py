@@ -98,6 +98,13 @@ async def overdue(database: Database, redemption_id: str) -> None:
         await tx.execute(past, {"id": UUID(redemption_id)})
 
 
+async def spent_lots_end(database: Database, member_id: UUID) -> None:
+    """Lots that were used up whole have expired by now."""
+    async with database.transaction() as tx:
+        past = "UPDATE lots SET expires_at = now() - interval '1 second' WHERE member_id = :id AND remaining = 0"
+        assert await tx.execute(past, {"id": member_id}) == 1
+
+
 async def test_overdue_hold_ends_by_itself_and_cannot_be_confirmed(points_database: Database, operator: Client) -> None:
     someone = await rich(points_database, (40, soon(days=3)))
     held = await hold(operator, someone, 40, hold_seconds=5)
@@ -114,9 +121,9 @@ async def test_overdue_hold_ends_by_itself_and_cannot_be_confirmed(points_databa
 
 
 async def test_a_hold_prolongs_no_life(points_database: Database, operator: Client) -> None:
-    someone = await rich(points_database, (40, soon(seconds=1.2)))
+    someone = await rich(points_database, (40, soon(days=1)))
     held = await hold(operator, someone, 40)
-    await asyncio.sleep(1.4)
+    await spent_lots_end(points_database, someone)
     await cancel(operator, held["redemption_id"])
     balance = (await operator.get(f"/v1/members/{someone}/balance")).json()["wallets"][0]
     assert balance["available"] == 0
@@ -128,9 +135,9 @@ async def test_redemption_given_back_restores_lots_and_renews_what_expired(
 ) -> None:
     await happen(points_database, programme(grace_days=5))
     late = soon(days=30)
-    someone = await rich(points_database, (40, soon(seconds=1.2)), (60, late))
+    someone = await rich(points_database, (40, soon(days=1)), (60, late))
     done = await redeem(operator, someone, 70)
-    await asyncio.sleep(1.4)
+    await spent_lots_end(points_database, someone)
     back = await cancel(operator, done["redemption_id"], reason="returned", reference="ret-1")
     (receipt,) = back["returns"]
     assert (receipt["points"], receipt["restored"], receipt["renewed"]) == (70, 30, 40)

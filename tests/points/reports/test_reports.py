@@ -43,9 +43,11 @@ async def test_days_in_the_wrong_order_are_refused_with_both(client: Any) -> Non
     async with client(role="operator") as operator:
         refused = await operator.get(POINTS, params={"first": "2025-02-01", "last": "2025-01-01"})
         many = await operator.get(POINTS, params={"first": "1900-01-01", "last": "2025-01-01"})
+        early = await operator.get(POINTS, params={"last": "0001-01-02"})
     assert (refused.status_code, refused.json()["code"]) == (422, "bad_range")
     assert (refused.json()["first"], refused.json()["last"]) == ("2025-02-01", "2025-01-01")
     assert many.status_code == 422
+    assert early.json()["code"] == "bad_range"
 
 
 async def test_the_liability_says_its_method_and_what_the_points_cost(points_database: Database, client: Any) -> None:

@@ -13,13 +13,11 @@ from points.streaks.domain import (
     MakeUp,
     Plan,
     calendar,
-    first_of_next_month,
     in_runs,
-    local_day,
     make_up_problem,
     standing,
-    start_of,
 )
+from points.times import first_of_next_month, local_day, midnight
 
 SOMEBODY = UUID(int=1)
 FIRST = date(2025, 3, 1)
@@ -112,7 +110,7 @@ def test_a_month_shows_every_day_once() -> None:
 )
 def test_every_local_day_begins_where_the_one_before_ends_whatever_clocks_do(zone: str, day: date) -> None:
     here = ZoneInfo(zone)
-    start = start_of(day, here).astimezone(UTC)
+    start = midnight(day, here).astimezone(UTC)
     assert local_day(start, here) == day
     assert local_day(start - timedelta(microseconds=1), here) < day
 

@@ -67,7 +67,7 @@ async def counted(
     )
     for (member_id, badge, step), reached_at in zip(awarded, times, strict=True):
         before = known.get((member_id, badge.key), {}).get(step.level)
-        changes.award(member_id, badge, step.level, before, occurred_at=reached_at or tx.now)
+        await changes.award(member_id, badge, step.level, before, occurred_at=reached_at or tx.now)
     for member_id, badge, step in wanted:
         if step.change == REVOKED:
             before = known[member_id, badge.key][step.level]
@@ -104,7 +104,7 @@ async def granted(
         before = known.get((member_id, key), {}).get(1)
         if key in badges and (member_id, key) not in given and not (before is not None and before.held):
             given.add((member_id, key))
-            changes.award(member_id, badges[key], 1, before, occurred_at=occurred_at, origin=origin)
+            await changes.award(member_id, badges[key], 1, before, occurred_at=occurred_at, origin=origin)
     await changes.save()
 
 
@@ -136,7 +136,7 @@ class _Changes:
         self._changes: list[Change] = []
         self.effects: list[Effect] = []
 
-    def award(
+    async def award(
         self,
         member_id: UUID,
         badge: Badge,
@@ -149,7 +149,7 @@ class _Changes:
         points, number = badge.levels[level - 1].points, before.changes + 1 if before is not None else 1
         occasion = _occasion(member_id, badge, level, occurred_at)
         reward = Reward(points=points, wallet=badge.wallet)
-        payouts.give(self._tx, self._wallets, self._settings, occasion, reward)
+        await payouts.give(self._tx, self._wallets, self._settings, occasion, reward)
         now = self._tx.now
         self._held.append(Held(member_id, badge.key, level, True, points, origin, occurred_at, now, number))
         reason = "granted" if origin else "reached"

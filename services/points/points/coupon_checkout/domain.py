@@ -25,6 +25,7 @@ from points.coupon_templates.domain import (
     combinable,
 )
 from points.coupons.domain import EXPIRED, LOCKED, REVOKED, USED, Coupon
+from points.evaluation.sums import spread
 
 MAX_COUPONS = 10
 _KINDS = {PERCENT: 0, AMOUNT: 1, SHIPPING: 2, GIFT: 3}
@@ -263,20 +264,4 @@ def _one(cart: Cart, offer: Offer, left: Sequence[int], shipping: int) -> Applie
     else:
         off = base * terms.hundredths // WHOLE
         off = off if terms.cap is None else min(off, terms.cap)
-    return Applied(coupon=coupon, by_line=split(off, weights))
-
-
-def split(amount: int, weights: Sequence[int]) -> tuple[int, ...]:
-    """`amount` over lines in proportion to their weights, by largest remainder, ties to the earlier line.
-
-    As long as `amount` is at most the sum of the weights no line gets more than its weight.
-    """
-    whole = sum(weights)
-    if not whole:
-        return (0,) * len(weights)
-    shares = [divmod(amount * weight, whole) for weight in weights]
-    parts = [share for share, _ in shares]
-    order = sorted(range(len(weights)), key=lambda place: (-shares[place][1], place))
-    for place in order[: amount - sum(parts)]:
-        parts[place] += 1
-    return tuple(parts)
+    return Applied(coupon=coupon, by_line=spread(off, weights))

@@ -85,7 +85,7 @@ def bad_codes(codes: Sequence[str]) -> list[BadCode]:
 def codes_of_csv(text: str, column: str) -> list[str]:
     """The column `column` of a CSV with a head line, or the first column of one without when it is empty.
 
-    Empty lines are passed over. Raises CsvError.
+    Empty lines are passed over. Raises CsvError, also when there is no code in it.
     """
     try:
         lines = [line for line in csv.reader(text.lstrip("\ufeff").splitlines(), strict=True) if any(line)]
@@ -99,6 +99,8 @@ def codes_of_csv(text: str, column: str) -> list[str]:
         place, lines = head.index(column), lines[1:]
     if any(len(line) <= place for line in lines):
         raise CsvError("A line of the CSV has too few columns.")
+    if not lines:
+        raise CsvError("The CSV has no codes.")
     if len(lines) > MAX_CODES:
         raise CsvError(f"The CSV has {len(lines)} codes, a batch has at most {MAX_CODES}.")
     return [line[place].strip() for line in lines]

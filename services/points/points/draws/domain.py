@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from points.incentives.domain import ACTIVE, Audience, Incentive
 
@@ -196,12 +195,3 @@ def limit_reached(draw: Draw, played_today: int, played: int) -> tuple[str, int]
 
 def cost_of_next(draw: Draw, played_today: int) -> int:
     return 0 if played_today < draw.free_per_day else draw.cost
-
-
-def local_day(instant: datetime, zone: ZoneInfo) -> date:
-    return instant.astimezone(zone).date()
-
-
-def next_day(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of the following local day."""
-    return datetime.combine(day + timedelta(days=1), time(), zone)

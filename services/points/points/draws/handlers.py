@@ -38,6 +38,7 @@ from points.merges import handlers as merges
 from points.payouts import handlers as payouts
 from points.payouts.domain import Occasion, Reward
 from points.redemption import handlers as redemption
+from points.times import day_of, local_day
 
 __all__ = ["close_epoch", "hand_over", "open_epoch", "play", "undo"]
 
@@ -58,7 +59,7 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, gra
     draw, settings = Draw.of(await incentives.one(tx, DRAW, key)), await programme(tx)
     if reason := domain.closed_reason(draw, tx.now):
         raise DrawClosedError(draw, reason)
-    today = domain.local_day(tx.now, ZoneInfo(settings.time_zone))
+    today = local_day(tx.now, ZoneInfo(settings.time_zone))
     cost, play_id, cost_sequence = await _next_cost(tx, member_id, draw, settings, today), uuid4(), 0
     if cost:
         await redemption.use_grant(tx, grant, cost, members=[member_id, asked], member_id=member_id, used_for=play_id)
@@ -71,7 +72,7 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, gra
     prize = draw.prize(given)
     occasion = _occasion(draw, member_id, play_id, tx.now)
     reward = Reward(points=prize.points, wallet=draw.wallet, expires_days=draw.expires_days)
-    sequence = payouts.give(tx, wallets, settings, occasion, reward)
+    sequence = await payouts.give(tx, wallets, settings, occasion, reward)
     played = Play(
         key,
         epoch.epoch,
@@ -108,7 +109,7 @@ async def _next_cost(tx: Transaction, member_id: UUID, draw: Draw, settings: Pro
     reached = domain.limit_reached(draw, played_today, played)
     if reached is not None:
         limit, allowed = reached
-        tomorrow = domain.next_day(today, ZoneInfo(settings.time_zone))
+        tomorrow = day_of(tx.now, ZoneInfo(settings.time_zone))[1]
         raise LimitReachedError(draw.key, limit, allowed, tomorrow if limit == "plays_per_day" else None)
     if not draw.audience.is_everybody:
         (standing,) = await audiences.standings(tx, settings, [(member_id, tx.now)])

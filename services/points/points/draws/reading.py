@@ -14,6 +14,7 @@ from points.incentives import handlers as incentives
 from points.incentives.domain import DRAW
 from points.ledger import handlers as ledger
 from points.merges import handlers as merges
+from points.times import day_of, local_day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ async def of_member(tx: Transaction, member_id: UUID) -> list[Entitled]:
     await ledger.wallets_of(tx, member_id)
     settings = await programme(tx)
     zone = ZoneInfo(settings.time_zone)
-    today = domain.local_day(tx.now, zone)
+    today, (_, tomorrow) = local_day(tx.now, zone), day_of(tx.now, zone)
     (standing,) = await audiences.standings(tx, settings, [(member_id, tx.now)])
     found = []
     for incentive in await incentives.active(tx, DRAW):
@@ -54,7 +55,7 @@ async def of_member(tx: Transaction, member_id: UUID) -> list[Entitled]:
                     played=played,
                     next_cost=domain.cost_of_next(draw, played_today),
                     limit=reached[0] if reached else "",
-                    resets_at=domain.next_day(today, zone) if reached and reached[0] == "plays_per_day" else None,
+                    resets_at=tomorrow if reached and reached[0] == "plays_per_day" else None,
                 )
             )
     return found

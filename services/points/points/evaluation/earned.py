@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from points.evaluation.book import MULTIPLIER, RATE, Entry
-from points.evaluation.expiry import days_later, expires_at
+from points.evaluation.expiry import expires_at
 from points.evaluation.occasion import FOR_EVER, Expiry, Line, Occasion, Terms
 from points.evaluation.rule import Rule, Waiting
 from points.evaluation.summing import Sum
 from points.evaluation.sums import rounded, spread
+from points.times import days_later
 
 
 class Share(NamedTuple):

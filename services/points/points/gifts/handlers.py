@@ -18,7 +18,7 @@ from points.ledger import handlers as ledger
 from points.ledger.domain import GIFT, Cause, Wallet
 from points.merges import handlers as merges
 from points.policies import handlers as policies
-from points.redemption.domain import local_day
+from points.times import day_of
 from points.wallet_types import handlers as wallet_types
 
 
@@ -46,7 +46,7 @@ async def give(
         if not wallets.knows(known):
             raise MemberUnknownError(told)
     zone = ZoneInfo((await programme(tx)).time_zone)
-    used = await store.used_since(tx, giver_id, wallet, *local_day(tx.now, zone))
+    used = await store.used_since(tx, giver_id, wallet, *day_of(tx.now, zone))
     domain.check(await policy(tx), points, used)
     gift_id = uuid4()
     giver, taker = wallets.of(giver_id, wallet), wallets.of(taker_id, wallet)

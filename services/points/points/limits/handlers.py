@@ -16,11 +16,11 @@ from common.storage import Transaction
 from points.cascade.domain import Effect, Returned
 from points.evaluation.book import LIMITS, Book
 from points.evaluation.earned import Evaluation
-from points.evaluation.expiry import midnight
 from points.evaluation.occasion import PURCHASE, Occasion, Terms
 from points.ledger.handlers import Wallets
 from points.limits import store
 from points.limits.domain import EVERYBODY, Row, Taking, Usage, give_back, wanted_rows
+from points.times import midnight
 
 OccasionKey = tuple[str, str, str]
 """(kind, source, key): `purchase` and the order, or `activity` and its id."""
@@ -42,7 +42,7 @@ async def load(
     if LIMITS not in book.needs and not again:
         return usage
     dated = [(one, member_id, one.occurred_at.astimezone(terms.zone).date()) for one, member_id in occasions]
-    wanted = set(wanted_rows(book.rules, dated, terms.first_day_of_week))
+    wanted = wanted_rows(book.rules, dated, terms.first_day_of_week)
     if again:
         for taking in await store.takings(tx, [(one.kind, one.source, one.key) for one, _ in occasions]):
             usage.takings.setdefault(taking.occasion, []).append(taking)

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from points.times import months_later
+from points.times import days_later
+from points.wallet_types.domain import WalletType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reward:
-    """`expires_days` None: the points live as long as the programme's do. `coupon` is a template's key."""
+    """`expires_days` None: the points live as long as their type of wallet says. `coupon` is a template's key."""
 
     points: int = 0
     wallet: str = "points"
@@ -43,8 +44,10 @@ class Occasion:
     occurred_at: datetime
 
 
-def expiry(occurred_at: datetime, expires_days: int | None, months: int, zone: ZoneInfo) -> datetime | None:
-    """When points end that were given then: after `expires_days`, else after the programme's `months` (0: never)."""
-    if expires_days is not None:
-        return occurred_at + timedelta(days=expires_days)
-    return months_later(occurred_at, months, zone) if months else None
+def expiry(reward: Reward, occurred_at: datetime, kind: WalletType, months: int, zone: ZoneInfo) -> datetime | None:
+    """When points end that were given then: after `expires_days`, else as their type of wallet says, whose life
+    may be the programme's `months` (0: never).
+    """
+    if reward.expires_days is not None:
+        return days_later(occurred_at, reward.expires_days, zone)
+    return kind.expires_at(occurred_at, zone, months)

@@ -21,6 +21,7 @@ from points.ledger.domain import (
     take,
 )
 from points.payouts.domain import Occasion, Reward, expiry
+from points.wallet_types import handlers as wallet_types
 
 INCENTIVES = "//loyalty/points/incentives"
 """Stands where a purchase has its source; the reference of the occasion stands where it has its order id. So what is
@@ -28,16 +29,16 @@ taken back of an occasion comes out of its own lot first.
 """
 
 
-def give(
+async def give(
     tx: Transaction, wallets: ledger.Wallets, settings: ProgrammeSettings, occasion: Occasion, reward: Reward
 ) -> int:
-    """Credit the reward's points; returns the sequence of the credit, 0 for no points."""
+    """Credit the reward's points, which can be spent at once; returns the sequence of the credit, 0 for no points."""
     if not reward.points:
         return 0
     wallet = wallets.of(occasion.member_id, reward.wallet)
-    expires_at = expiry(occasion.occurred_at, reward.expires_days, settings.expiry_months, ZoneInfo(settings.time_zone))
-    cause = _cause(EARNED, occasion, tx)
-    sequence = credit(wallet, reward.points, cause, expires_at)
+    kind, zone = (await wallet_types.load(tx)).of(reward.wallet), ZoneInfo(settings.time_zone)
+    expires_at = expiry(reward, occasion.occurred_at, kind, settings.expiry_months, zone)
+    sequence = credit(wallet, reward.points, _cause(EARNED, occasion, tx), expires_at)
     tx.emit(
         PointsEarned(
             member_id=occasion.member_id,
@@ -75,7 +76,8 @@ async def take_back(
     kind = REPRICED if returned is None else CLAWED_BACK
     await ledger.load_for(tx, [ledger.Need(wallet, points, INCENTIVES, occasion.reference)])
     cause = _cause(kind, occasion, tx)
-    taken = take(wallet, points, cause, CLAWBACK, settings.negative_policy)
+    policy = (await wallet_types.load(tx)).of(wallet_name).negative_policy or settings.negative_policy
+    taken = take(wallet, points, cause, CLAWBACK, policy)
     if returned is not None:
         tx.emit(
             PointsClawedBack(
@@ -90,7 +92,7 @@ async def take_back(
                 order_id=returned.order_id,
                 return_id=returned.return_id,
                 shortfall=taken.shortfall,
-                policy=settings.negative_policy,
+                policy=policy,
                 pending=taken.pending,
                 unexpired=taken.unexpired,
             )
@@ -109,7 +111,7 @@ async def take_back(
             order_id=occasion.reference,
             reason=occasion.kind,
             shortfall=taken.shortfall,
-            policy=settings.negative_policy,
+            policy=policy,
             pending=-taken.pending,
             unexpired=-taken.unexpired,
         )
@@ -128,7 +130,7 @@ async def pay_difference(
     """Bring what was paid for one occasion from `paid` to what the reward says now."""
     if reward.points > paid:
         more = Reward(points=reward.points - paid, wallet=reward.wallet, expires_days=reward.expires_days)
-        give(tx, wallets, settings, occasion, more)
+        await give(tx, wallets, settings, occasion, more)
     elif reward.points < paid:
         await take_back(tx, wallets, settings, occasion, reward.wallet, paid - reward.points)
 

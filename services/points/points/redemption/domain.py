@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
+from points.evaluation.sums import spread
 from points.redemption.errors import (
     GrantRefusedError,
     GrantRequiredError,
@@ -15,7 +15,7 @@ from points.redemption.errors import (
     RedemptionStateError,
     UnknownLineError,
 )
-from points.redemption.money import Policy, points_for_share, share_of, split, worth
+from points.redemption.money import Policy, points_for_share, share_of, worth
 
 HELD, CANCELLED, EXPIRED, CONFIRMED, GIVEN_BACK = "held", "cancelled", "expired", "confirmed", "given_back"
 STATES = (HELD, CANCELLED, EXPIRED, CONFIRMED, GIVEN_BACK)
@@ -77,13 +77,6 @@ class UsedToday:
     resets_at: datetime
 
 
-def local_day(now: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """The first instants of this day and of the next one, where the programme is at home."""
-    today = now.astimezone(zone).date()
-    begin, end = (datetime.combine(day, time(), tzinfo=zone) for day in (today, today + timedelta(days=1)))
-    return begin, end
-
-
 def check(policy: Policy, points: int, *, amount: int | None, used: UsedToday) -> None:
     """Raises NotAllowedPointsError, LimitReachedError; each names the rule that refused, with its figures."""
     if points < policy.minimum:
@@ -123,7 +116,7 @@ def over_lines(lines: Sequence[Line], points: int, value: int) -> tuple[Line, ..
     if not lines:
         return ()
     amounts = [line.amount for line in lines]
-    shares = zip(lines, split(points, amounts), split(value, amounts), strict=True)
+    shares = zip(lines, spread(points, amounts), spread(value, amounts), strict=True)
     return tuple(replace(line, points=some, value=worth_of) for line, some, worth_of in shares)
 
 
@@ -169,7 +162,7 @@ def to_give_back(redeemed: Redemption, points: int | None, numbers: Sequence[int
         wanted = sum(back.values())
     else:
         wanted = redeemed.left if points is None else points
-        shares = split(wanted, list(left.values())) if left and wanted <= redeemed.left else ()
+        shares = spread(wanted, list(left.values())) if left and wanted <= redeemed.left else ()
         back = {number: share for number, share in zip(left, shares, strict=bool(shares)) if share}
     if wanted > redeemed.left:
         raise NotAllowedPointsError("redeemed", points=wanted, allowed=redeemed.left)

@@ -29,6 +29,7 @@ from points.redemption.errors import (
     ReferenceReusedError,
 )
 from points.redemption.money import Policy
+from points.times import day_of
 
 RESERVED, HOLD_ENDED, REDEEMED = "reserved", "hold_ended", "redeemed"
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
@@ -134,7 +135,7 @@ async def asked_before(tx: Transaction, wish: Wish) -> Redemption | None:
 
 
 async def used_today(tx: Transaction, member_id: UUID, settings: ProgrammeSettings) -> UsedToday:
-    begin, end = domain.local_day(tx.now, ZoneInfo(settings.time_zone))
+    begin, end = day_of(tx.now, ZoneInfo(settings.time_zone))
     return await store.used_since(tx, member_id, begin, end)
 
 

@@ -1,10 +1,9 @@
-"""Points as money: how many may be used for an order, what they are worth, and how they are split over its lines. Pure.
+"""Points as money: how many may be used for an order, what they are worth, and which caps allow no more. Pure.
 
 A policy says that `points` are worth `minor_units`. Worth is rounded down to whole minor units; what is lost by that is
 less than one minor unit, and a step that is worth whole minor units loses nothing.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -74,19 +73,3 @@ def offer(policy: Policy, *, amount: int, spendable: int, left_today: int | None
     if points < policy.minimum:
         points, binding = 0, "minimum" if lowest.points else lowest.rule
     return Offer(points=points, value=worth(policy, points), binding=binding, caps=tuple(caps))
-
-
-def split(total: int, weights: Sequence[int]) -> tuple[int, ...]:
-    """A whole over parts in proportion to their weights: largest remainder, ties to the earlier part.
-
-    It adds up to the whole. Where all weights are 0 they count alike.
-    """
-    if not weights:
-        raise ValueError("there is nothing to split over")
-    shares = list(weights) if any(weights) else [1] * len(weights)
-    whole = sum(shares)
-    parts = [total * share // whole for share in shares]
-    remainders = [total * share % whole for share in shares]
-    for number in sorted(range(len(parts)), key=lambda one: (-remainders[one], one))[: total - sum(parts)]:
-        parts[number] += 1
-    return tuple(parts)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,10 +14,13 @@ from points.checks import handlers as checks
 from points.reports import domain, store
 from points.reports.domain import Figures, Moved, Period, Span
 from points.reward_orders import handlers as reward_orders
+from points.times import local_day, midnight
 
 MAX_PERIODS = 1_100
 """Three years of days."""
 BEGINNING = date(1, 1, 1)
+THIRTY_DAYS = 29 * domain.DAY
+"""From the first to the last of them."""
 
 
 class RangeError(Exception):
@@ -40,7 +43,7 @@ async def usage(tx: Transaction, wallet: str, first: date, last: date, period: P
     """What members earned, spent and lost. Raises RangeError."""
     _check(first, last, {"day": 1, "week": 7, "month": 28}[period])
     settings = await programme(tx)
-    today = tx.now.astimezone(ZoneInfo(settings.time_zone)).date()
+    today = local_day(tx.now, ZoneInfo(settings.time_zone))
     moved = [
         Moved(day=row.day, from_account=row.from_account, to_account=row.to_account, points=int(row.points))
         for row in await checks.by_day(tx, wallet, BEGINNING, date.max)
@@ -56,14 +59,14 @@ async def by_rule(tx: Transaction, first: date, last: date) -> Sequence[Row[Any]
     """What each rule version paid for occasions of these local days. Raises RangeError."""
     _check(first, last, 1)
     zone = ZoneInfo((await programme(tx)).time_zone)
-    return await store.by_rule(tx, _midnight(first, zone), _midnight(last + domain.DAY, zone))
+    return await store.by_rule(tx, midnight(first, zone), midnight(last + domain.DAY, zone))
 
 
 async def by_reward(tx: Transaction, first: date, last: date, reward: str | None) -> Sequence[Row[Any]]:
     """What was ordered, and what was undone, on these local days, by day and reward. Raises RangeError."""
     _check(first, last, 1)
     zone = ZoneInfo((await programme(tx)).time_zone)
-    since, until = _midnight(first, zone), _midnight(last + domain.DAY, zone)
+    since, until = midnight(first, zone), midnight(last + domain.DAY, zone)
     return await reward_orders.figures(tx, since=since, until=until, reward=reward)
 
 
@@ -76,8 +79,8 @@ async def duplicates(
 
 def default_range(tx: Transaction, first: date | None, last: date | None, zone: str) -> tuple[date, date]:
     """Thirty days up to today unless something else is asked for."""
-    until = last or tx.now.astimezone(ZoneInfo(zone)).date()
-    return first or until - 29 * domain.DAY, until
+    until = last or local_day(tx.now, ZoneInfo(zone))
+    return first or max(until, BEGINNING + THIRTY_DAYS) - THIRTY_DAYS, until
 
 
 def _check(first: date, last: date, days: int) -> None:
@@ -87,7 +90,3 @@ def _check(first: date, last: date, days: int) -> None:
         raise RangeError(first, last, "Only days from 1800-01-01 to 9999-11-30 can be asked for.")
     if (last - first).days > MAX_PERIODS * days:
         raise RangeError(first, last, f"More than {MAX_PERIODS} periods do not fit into one answer.")
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(0), tzinfo=zone).astimezone(UTC)

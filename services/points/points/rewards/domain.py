@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from points.evaluation.calendar import week_start
 from points.rewards.refusals import (
     BadTransitionError,
     LimitReachedError,
@@ -20,6 +21,7 @@ from points.rewards.refusals import (
     RewardInvalidError,
     RewardRefusedError,
 )
+from points.times import local_day, midnight
 
 GOODS, SERVICE, COUPON, TICKET, DONATION = "goods", "service", "coupon", "ticket", "donation"
 HIDDEN, PUBLISHED, ARCHIVED = "hidden", "published", "archived"
@@ -147,7 +149,7 @@ def period(per: str, now: datetime, terms: Terms) -> tuple[datetime, datetime | 
     """From when on it counts, and when it starts again: None never. Local midnights of the programme."""
     if per == EVER:
         return FOR_EVER, None
-    today = now.astimezone(terms.zone).date()
+    today = local_day(now, terms.zone)
     first = _first_day(per, today, terms.first_day_of_week)
     after = {
         DAY: first + timedelta(days=1),
@@ -155,17 +157,13 @@ def period(per: str, now: datetime, terms: Terms) -> tuple[datetime, datetime | 
         MONTH: (first + timedelta(days=31)).replace(day=1),
         YEAR: date(first.year + 1, 1, 1),
     }[per]
-    return _midnight(first, terms), _midnight(after, terms)
+    return midnight(first, terms.zone), midnight(after, terms.zone)
 
 
 def _first_day(per: str, today: date, first_day_of_week: int) -> date:
     if per == WEEK:
-        return today - timedelta(days=(today.isoweekday() - first_day_of_week) % 7)
+        return week_start(today, first_day_of_week)
     return today.replace(month=1, day=1) if per == YEAR else today.replace(day=1) if per == MONTH else today
-
-
-def _midnight(day: date, terms: Terms) -> datetime:
-    return instant_of(datetime.combine(day, time()), terms.zone)
 
 
 def prices_for(reward: Reward, customer: Customer) -> dict[str, Price]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
+
+from points.times import first_of_next_month
 
 ONE_DAY = timedelta(days=1)
 
@@ -105,19 +106,6 @@ def standing(last: Day | None, longest: int, today: date) -> Standing:
         last_day=last.day,
         broken_on=None if alive else last.day + ONE_DAY,
     )
-
-
-def local_day(instant: datetime, zone: ZoneInfo) -> date:
-    return instant.astimezone(zone).date()
-
-
-def start_of(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of the local day, whatever clocks do that night."""
-    return datetime.combine(day, time(), zone)
-
-
-def first_of_next_month(day: date) -> date:
-    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
 
 
 SIGNED, MADE_UP, MISSED, OPEN, OUTSIDE = "signed", "made_up", "missed", "open", "outside"

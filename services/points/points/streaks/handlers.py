@@ -23,7 +23,8 @@ from points.payouts import handlers as payouts
 from points.payouts.domain import Occasion, Reward
 from points.redemption import handlers as redemption
 from points.streaks import domain, store
-from points.streaks.domain import CalendarDay, Day, MakeUpRefusedError, Plan, Standing, local_day
+from points.streaks.domain import CalendarDay, Day, MakeUpRefusedError, Plan, Standing
+from points.times import first_of_next_month, local_day, midnight
 
 Key = tuple[UUID, str]
 
@@ -173,9 +174,9 @@ async def make_up(tx: Transaction, member_id: UUID, key: str, day: date, grant: 
     if reason:
         raise MakeUpRefusedError(key, day, reason)
     assert plan.make_up is not None
-    month, following = today.replace(day=1), domain.first_of_next_month(today)
+    month, following = today.replace(day=1), first_of_next_month(today)
     if await store.made_up_between(tx, member_id, key, month, following) >= plan.make_up.per_month:
-        resets_at = domain.start_of(following, zone)
+        resets_at = midnight(following, zone)
         raise LimitReachedError(key, "make_ups_per_month", plan.make_up.per_month, resets_at)
     cost, sequence = plan.make_up.cost, 0
     reference = _make_up_reference(key, day)
@@ -185,7 +186,7 @@ async def make_up(tx: Transaction, member_id: UUID, key: str, day: date, grant: 
         cause = Cause("redeemed", "", "", reference, tx.now, tx.now)
         sequence = await ledger.spend(tx, wallet, cost, cause, to_account=REDEMPTION)
         payouts.tell_spent(tx, wallet, sequence, cost, reference, "make_up")
-    occurred_at = domain.start_of(day, zone).astimezone(tx.now.tzinfo)
+    occurred_at = midnight(day, zone)
     fresh = Day(member_id, key, day, 0, 0, occurred_at, today, cost, sequence)
     changed = await _came(tx, wallets, settings, {key: running}, {(member_id, key): {day: fresh}})
     (made,) = await store.between(tx, member_id, key, day, day + timedelta(days=1))
@@ -235,14 +236,14 @@ async def _shown(tx: Transaction, settings: ProgrammeSettings, member_id: UUID, 
     last = await store.last_until(tx, member_id, plan.key, today)
     longest = (await store.longest(tx, [(member_id, plan.key)])).get((member_id, plan.key), 0)
     standing = domain.standing(last, longest, today)
-    following = domain.first_of_next_month(today)
+    following = first_of_next_month(today)
     used = await store.made_up_between(tx, member_id, plan.key, today.replace(day=1), following)
     return Shown(
         running=running,
         standing=standing,
         next_reward=plan.next_reward(standing.run),
         make_ups_left=max(0, plan.make_up.per_month - used) if plan.make_up else 0,
-        make_ups_reset_at=domain.start_of(following, zone),
+        make_ups_reset_at=midnight(following, zone),
     )
 
 
@@ -252,7 +253,7 @@ async def calendar(tx: Transaction, member_id: UUID, key: str, month: date | Non
     zone = ZoneInfo(settings.time_zone)
     today = local_day(tx.now, zone)
     first = month or today.replace(day=1)
-    days = await store.between(tx, member_id, key, first, domain.first_of_next_month(first))
+    days = await store.between(tx, member_id, key, first, first_of_next_month(first))
     since, until = _bounds(running.incentive, zone)
     shown = domain.calendar(first, days, today, runs_from=since, runs_until=until)
     return await _shown(tx, settings, member_id, running), shown

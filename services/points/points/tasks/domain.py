@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from points.counters.domain import Goal, Measure
+from points.evaluation.calendar import week_start
 from points.incentives.domain import Audience, Incentive
 from points.payouts.domain import Reward
+from points.times import first_of_next_month, midnight
 
 ONCE, DAILY, WEEKLY, MONTHLY, CAMPAIGN = "once", "daily", "weekly", "monthly", "campaign"
 COMPLETED, REWARDED, TAKEN_BACK = "completed", "rewarded", "taken_back"
@@ -84,16 +86,16 @@ class Task:
         if self.window == DAILY:
             return Window(first=day, last=day)
         if self.window == WEEKLY:
-            first = day - timedelta(days=(day.isoweekday() - first_day_of_week) % 7)
+            first = week_start(day, first_day_of_week)
             return Window(first=first, last=first + timedelta(days=6))
         if self.window == MONTHLY:
-            return Window(first=day.replace(day=1), last=_first_of_next_month(day) - timedelta(days=1))
+            return Window(first=day.replace(day=1), last=first_of_next_month(day) - timedelta(days=1))
         first, last = self.first_day or FIRST_DAY, self.last_day or LAST_DAY
         return Window(first=first, last=last) if first <= day <= last else None
 
     def span(self, window: Window, zone: ZoneInfo) -> tuple[datetime, datetime]:
         """From when to before when something counts: the window, as far as the task is active in it."""
-        since, until = _start_of(window.first, zone), _start_of(window.last + timedelta(days=1), zone)
+        since, until = midnight(window.first, zone), midnight(window.last + timedelta(days=1), zone)
         begun, ended = self.incentive.active_from, self.incentive.ended_at
         return (max(since, begun) if begun else since, min(until, ended) if ended else until)
 
@@ -101,19 +103,11 @@ class Task:
         """Until before when a click helps; None: always."""
         if self.claim_days is None or window.last >= LAST_DAY:
             return None
-        return _start_of(window.last + timedelta(days=1 + self.claim_days), zone)
+        return midnight(window.last + timedelta(days=1 + self.claim_days), zone)
 
 
 def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)
-
-
-def _start_of(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone)
-
-
-def _first_of_next_month(day: date) -> date:
-    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
 
 
 NOTHING, COMPLETE, PAY, REVOKE, REOPEN = "nothing", "complete", "pay", "revoke", "reopen"

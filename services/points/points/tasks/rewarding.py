@@ -48,7 +48,7 @@ class Steps:
             fresh = Completion(*key, COMPLETED, reached_at, now, None, None, 0, 0, None)
             completion = (before or fresh)._replace(reached_at=reached_at, state=COMPLETED)
             if step == PAY:
-                completion = self._pay(task, completion)
+                completion = await self._pay(task, completion)
         elif step == REOPEN:
             assert before is not None
             completion = before._replace(state=TAKEN_BACK, taken_back_at=now)
@@ -57,8 +57,8 @@ class Steps:
             completion = await self._revoke(task, before)
         self._completions[key] = completion
 
-    def _pay(self, task: Task, completion: Completion) -> Completion:
-        payouts.give(self._tx, self._wallets, self._settings, _occasion(task, completion), task.reward)
+    async def _pay(self, task: Task, completion: Completion) -> Completion:
+        await payouts.give(self._tx, self._wallets, self._settings, _occasion(task, completion), task.reward)
         paid = completion._replace(
             state=REWARDED,
             rewarded_at=self._tx.now,

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from points.times import months_later
+from points.times import days_later, month_end, months_later, year_end
 
 PROGRAMME, NEVER, DAYS, MONTHS = "programme", "never", "days", "months"
 END_OF_MONTH, END_OF_YEAR = "end_of_month", "end_of_year"
@@ -56,18 +56,11 @@ def life_end(life: Life, earned_at: datetime, zone: ZoneInfo, programme_months: 
         return days_later(earned_at, life.periods, zone)
     if life.kind == MONTHS:
         return months_later(earned_at, life.periods, zone)
-    local = earned_at.astimezone(zone)
     if life.kind == END_OF_MONTH:
-        years, month = divmod(local.month - 1 + life.periods, 12)
-        return datetime(local.year + years, month + 1, 1, tzinfo=zone).astimezone(UTC)
+        return month_end(earned_at, life.periods, zone)
     if life.kind == END_OF_YEAR:
-        return datetime(local.year + life.periods, 1, 1, tzinfo=zone).astimezone(UTC)
+        return year_end(earned_at, life.periods, zone)
     return months_later(earned_at, programme_months, zone) if programme_months else None
-
-
-def days_later(instant: datetime, days: int, zone: ZoneInfo) -> datetime:
-    """The same local time so many days later."""
-    return (instant.astimezone(zone).replace(fold=0) + timedelta(days=days)).astimezone(UTC)
 
 
 BUILT_IN: Mapping[str, WalletType] = MappingProxyType(
