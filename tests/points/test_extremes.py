@@ -265,3 +265,15 @@ async def test_a_budget_that_went_to_another_meanwhile_is_told_as_the_reason(
     assert (await balance(points_database, someone), await balance(points_database, other)) == ((10, 0), (60, 0))
     found = await why(operator, "a")
     assert (found["agrees"], reasons(found)["extra"]) == (True, ("limit_reached", 0))
+
+
+async def test_a_monthly_limit_that_was_used_up_says_when_it_began_anew(
+    points_database: Database, operator: Client
+) -> None:
+    someone = await member(points_database)
+    monthly = [{"scope": "member", "period": "month", "unit": "uses", "amount": 1}]
+    await rule(points_database, "extra", {"kind": "fixed", "points": 50}, limits=monthly)
+    await happen(points_database, *(purchase(someone, order, 10_00) for order in "ab"))
+    (extra,) = [one for one in (await why(operator, "b"))["outcomes"] if one["rule"] == "extra"]
+    assert (extra["reason"], extra["facts"]["resets_on"]) == ("limit_reached", "2025-04-01")
+    assert extra["texts"]["en"].endswith("it begins anew on: 2025-04-01.")

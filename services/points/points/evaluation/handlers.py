@@ -107,7 +107,7 @@ def _as_recorded(
     closed: set[str] = set()
     terms = replace(priced.terms, rounding=purchase.rounding)
     for _ in range(MAX_ROUNDS):
-        usage = RecordedUsage(given=given, closed=closed)
+        usage = RecordedUsage(given=given, first_day_of_week=terms.first_day_of_week, closed=closed)
         found = explain(priced.book, occasion, person, terms, usage, recorded_at=purchase.recorded_at)
         more = {used.rule.key for used in found.evaluation.used if used.rule.counts} - taken - closed
         if not more:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from points.evaluation.rule import ORDER, Limit, Room, Rule
+from points.limits.domain import next_period
 
 
 class Given(NamedTuple):
@@ -21,16 +22,21 @@ class RecordedUsage:
     """`given` by rule key. Rules in `closed` had nothing left."""
 
     given: Mapping[str, Given]
+    first_day_of_week: int
     closed: Collection[str] = field(default_factory=frozenset)
 
     def room(self, rule: Rule, member_id: UUID, day: date) -> Room:
         found = self.given.get(rule.key)
         if found is not None and found.limit:
             limit = next((one for one in rule.limits if one.name == found.limit), None)
-            return Room(found.points, None, limit)
+            return Room(found.points, None, limit, self._resets_at(limit, day))
         if rule.key in self.closed:
-            return Room(0, _likely(rule))
+            limit = _likely(rule)
+            return Room(0, limit, limit, self._resets_at(limit, day))
         return Room()
+
+    def _resets_at(self, limit: Limit | None, day: date) -> date | None:
+        return next_period(limit.period, day, self.first_day_of_week) if limit else None
 
 
 def _likely(rule: Rule) -> Limit:
