@@ -144,7 +144,7 @@ async def _put(
     found = await find(tx, caller, cart, asked)
     wanted = {one.coupon.coupon_id for one in found if one.coupon is not None and not one.reason}
     before = set(await coupons.on_order(tx, order.source, order.order_id))
-    rows = {one.coupon_id: one for one in await coupons.lock(tx, wanted | before)}
+    rows = {one.coupon_id: one for one in await coupons.lock(tx, wanted | before, cart.member_id or NOBODY)}
     mine = {one: rows[one] for one in before if (rows[one].order_source, rows[one].order_id) == _key(order)}
     used = {one for one, coupon in mine.items() if coupon.state == USED}
     if used and (until is not None or used != wanted):

@@ -1,6 +1,6 @@
 """Coupons of members: issued, taken back, given back with a return."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -78,7 +78,7 @@ async def issue_many(tx: Transaction, grants: Sequence[Grant]) -> list[Coupon | 
 
 async def revoke(tx: Transaction, coupon_id: UUID, reason: str) -> Coupon:
     """Take back a coupon that was not used, locked for an order or not. Raises CouponUnknownError, CouponStateError."""
-    found = await store.lock(tx, [coupon_id])
+    found = await lock(tx, [coupon_id])
     if not found:
         raise CouponUnknownError(coupon_id)
     state = found[0].state_at(tx.now)
@@ -97,7 +97,7 @@ async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequenc
     coupon_ids = await store.follow(tx, sorted(whole)) if whole else []
     if not coupon_ids:
         return []
-    found = await store.lock(tx, coupon_ids)
+    found = await lock(tx, coupon_ids)
     on_it = [one for one in found if one.state == USED and (one.order_source, one.order_id) in whole]
     for_it = [one for one in found if one.state in (ACTIVE, LOCKED) and (one.cause_source, one.cause_order) in whole]
     effects = []
@@ -140,6 +140,25 @@ async def give_back(tx: Transaction, used: Sequence[Coupon], reason: str) -> lis
     return after
 
 
+async def lock(tx: Transaction, coupon_ids: Iterable[UUID], user: UUID | None = None) -> list[Coupon]:
+    """Locked until the transaction ends, in the order of their ids; `user` is who is going to use them.
+
+    The counts they are held against are locked before: who issues holds counts already when a return in the same batch
+    comes to the coupons themselves.
+    """
+    asked = set(coupon_ids)
+    if not asked:
+        return []
+    seen = await store.find(tx, asked)
+    await templates.hold(tx, {one.template for one in seen})
+    counted = {(one.template, one.member_id) for one in seen}
+    counted |= {(one.template, one.used_by or limits.NOBODY) for one in seen if one.state in (LOCKED, USED)}
+    counted |= {(one.template, user) for one in seen if user is not None}
+    if counted:
+        await limits.lock(tx, counted)
+    return await store.lock(tx, asked)
+
+
 async def uncount(tx: Transaction, coupons: Sequence[Coupon], *, issued: bool) -> None:
     """These coupons, locked or used until now, are so no more; with `issued` they do not count as issued either."""
     await templates.hold(tx, {one.template for one in coupons})
@@ -180,7 +199,6 @@ def facts(coupon: Coupon, now: datetime) -> dict[str, Any]:
 
 
 # What the checkout needs of coupons; it holds the rows locked where it changes them.
-lock = store.lock
 find_all = store.find
 by_code = store.by_code
 on_order = store.on_order

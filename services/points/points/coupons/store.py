@@ -91,9 +91,8 @@ _NOTICE = f"""
     UPDATE coupons SET notice_at = NULL FROM due WHERE coupon_id = due_id
     RETURNING {_FIELDS}
 """
-_OVERDUE = f"""
-    SELECT {_FIELDS} FROM coupons WHERE state = 'locked' AND locked_until <= :now
-    ORDER BY coupon_id LIMIT :limit FOR UPDATE SKIP LOCKED
+_OVERDUE = """
+    SELECT coupon_id FROM coupons WHERE state = 'locked' AND locked_until <= :now ORDER BY coupon_id LIMIT :limit
 """
 _NOTE = """
     INSERT INTO coupon_history (coupon_id, at, what, order_source, order_id, discount, why)
@@ -210,9 +209,10 @@ async def notice(tx: Transaction, limit: int) -> list[Coupon]:
     return _coupons(await tx.fetch_all(_NOTICE, {"now": tx.now, "limit": limit}))
 
 
-async def overdue(tx: Transaction, limit: int) -> list[Coupon]:
-    """Coupons whose lock has ended, locked as rows."""
-    return _coupons(await tx.fetch_all(_OVERDUE, {"now": tx.now, "limit": limit}))
+async def overdue(tx: Transaction, limit: int) -> list[UUID]:
+    """Coupons whose lock has ended."""
+    rows: Sequence[Any] = await tx.fetch_all(_OVERDUE, {"now": tx.now, "limit": limit})
+    return [row.coupon_id for row in rows]
 
 
 async def note(tx: Transaction, coupons: Sequence[Coupon], what: str, why: str = "") -> None:

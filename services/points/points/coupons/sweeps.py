@@ -5,7 +5,7 @@ from common.storage import Transaction
 from points import keyring
 from points.coupon_codes import minting
 from points.coupons import domain, store
-from points.coupons.handlers import facts, uncount
+from points.coupons.handlers import facts, lock, uncount
 
 PER_RUN = 5_000
 RESEALED_PER_RUN = 2_000
@@ -29,7 +29,8 @@ async def tell_ahead(tx: Transaction) -> None:
 
 async def unlock(tx: Transaction) -> None:
     """End locks that were neither used nor released in time."""
-    overdue = await store.overdue(tx, PER_RUN)
+    found = await lock(tx, await store.overdue(tx, PER_RUN))
+    overdue = [one for one in found if one.state == domain.LOCKED and one.state_at(tx.now) != domain.LOCKED]
     if overdue:
         await uncount(tx, overdue, issued=False)
         await store.change(tx, [domain.freed(coupon) for coupon in overdue])

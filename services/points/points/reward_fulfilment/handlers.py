@@ -118,13 +118,13 @@ async def _undo(
     tx: Transaction, caller: Caller, wallets: Wallets, before: Order, state: str, *, reason: str, restock: bool
 ) -> Undone:
     after = domain.moved(before, state, tx.now, by_member=caller is not SYSTEM and not caller.may(OPERATOR))
+    if restock:  # the stock before the coupons, as an order takes them
+        await rewards.put_back(tx, before.reward, before.quantity, before.order_id, caller.subject)
     await issuing.take_back(tx, before)
     wallet = wallets.of(before.member_id, WALLET)
     back = await _give_back(tx, wallet, before)
     if back is not None:
         after = replace(after, given_back=back.points, renewed=back.renewed, grace_until=back.grace_until)
-    if restock:
-        await rewards.put_back(tx, before.reward, before.quantity, before.order_id, caller.subject)
     facts: dict[str, object] = {"given_back": after.given_back, "renewed": after.renewed, "restocked": restock}
     if after.grace_until is not None:
         facts["grace_until"] = after.grace_until.isoformat()

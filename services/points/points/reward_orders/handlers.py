@@ -20,6 +20,7 @@ from points.errors import MemberUnknownError
 from points.facts import handlers as facts
 from points.ledger import handlers as ledger
 from points.ledger.domain import Cause, Wallet
+from points.merges import handlers as merges
 from points.redemption import handlers as redemption
 from points.reward_offers import handlers as offers
 from points.reward_offers.handlers import WALLET
@@ -48,7 +49,8 @@ async def order(tx: Transaction, caller: Caller, wanted: Wanted, grant: Grant | 
     InsufficientPointsError, AddressNeededError, GrantRequiredError …), MemberUnknownError, RewardUnknownError,
     RequestIdReusedError.
     """
-    wallets, known = await facts.lock(tx, [wanted.member_id], [facts.SEGMENTS])
+    members = await merges.with_survivors(tx, [wanted.member_id])
+    wallets, known = await facts.lock(tx, members, [facts.SEGMENTS])
     owner = known.owner(wanted.member_id)
     if not wallets.knows(owner):
         raise MemberUnknownError(wanted.member_id)
