@@ -213,6 +213,25 @@ async def test_merged_member_plays_as_the_one_who_stayed(points_database: Databa
     assert await balance(points_database, stayed) == (90, 0)
 
 
+async def test_limits_go_on_over_a_merge_and_what_is_undone_comes_to_the_survivor(
+    points_database: Database, operator: Client
+) -> None:
+    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, cost=10, per_member=2))
+    gone, stayed = await rich(points_database), await rich(points_database)
+    before = await play(points_database, gone)
+    merged = MemberMerged(merge_id=uuid4(), member_id=stayed, absorbed_member_id=gone, occurred_at=datetime.now(UTC))
+    await happen(points_database, event_of(merged))
+    await play(points_database, stayed)
+    with pytest.raises(LimitReachedError):
+        await play(points_database, gone)
+    plays = (await operator.get(f"/v1/members/{stayed}/draw-plays")).json()["items"]
+    assert len(plays) == 2
+    await undo(points_database, before.play_id)
+    assert await balance(points_database, gone) == (0, 0)
+    assert await balance(points_database, stayed) == (190, 0)
+    assert (await play(points_database, stayed)).cost == 10
+
+
 async def test_play_above_the_limit_needs_the_members_word_and_once(
     points_database: Database, operator: Client, signing_key: SigningKey
 ) -> None:

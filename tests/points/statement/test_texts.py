@@ -1,7 +1,9 @@
 """Every movement is explained in words, in Chinese and English."""
 
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -9,6 +11,8 @@ from common.storage import Database
 from points.ledger.domain import GENESIS, Transfer
 from points.statement.domain import EN, ZH, text_of
 from tests.points.conftest import Client
+from tests.points.draws.world import play, spin
+from tests.points.incentives.world import active
 from tests.points.redemption.world import cancel, hold, owe, post, redeem, rich, soon
 from tests.points.world import NOON, day, happen, member, purchase, refund
 
@@ -95,6 +99,31 @@ def test_every_kind_has_a_text_even_when_nothing_else_is_known(kind: str) -> Non
         said = text_of(one, None, locale)
         assert said
         assert "{" not in said
+
+
+async def test_incentives_are_told_by_their_names_and_days(points_database: Database, operator: Client) -> None:
+    today = datetime.now(ZoneInfo("Asia/Shanghai")).date()
+    plan = {"rewards": [{"day": 1, "points": 5}], "make_up": {"per_month": 9, "cost": 3, "days_back": 5}}
+    named = {"zh": "每日签到", "en": "Daily sign-in"}
+    await active(points_database, "streak", "daily", {"name": named, **plan})
+    ten = {"key": "ten", "name": {"zh": "十积分"}, "kind": "points", "points": 10, "weight": 100}
+    await active(points_database, "draw", "spin", {"name": {"zh": "大转盘"}, **spin(ten, fallback="ten")})
+    someone = await rich(points_database, (50, None))
+    await post(operator, f"/v1/members/{someone}/sign-ins", {}, 200)
+    missed = today - timedelta(days=2)
+    await post(operator, f"/v1/members/{someone}/streaks/daily/make-ups", {"day": missed.isoformat()}, 200)
+    await play(points_database, someone)
+    assert [one["text"] for one in (await statement(operator, someone, locale="zh-CN"))[:4]] == [
+        "活动奖励（大转盘）",
+        f"活动奖励（每日签到 {missed}）",
+        f"补签（每日签到 {missed}）",
+        f"活动奖励（每日签到 {today}）",
+    ]
+    assert [one["text"] for one in (await statement(operator, someone))[:3]] == [
+        "Reward for 大转盘",
+        f"Reward for Daily sign-in {missed}",
+        f"Day made up for Daily sign-in {missed}",
+    ]
 
 
 async def test_who_owes_is_told_what_was_written_off(points_database: Database, operator: Client) -> None:

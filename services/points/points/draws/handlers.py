@@ -29,6 +29,7 @@ from points.draws.domain import (
 )
 from points.draws.epochs import close_epoch, open_epoch
 from points.errors import MemberUnknownError
+from points.facts import handlers as facts
 from points.incentives import audiences
 from points.incentives import handlers as incentives
 from points.incentives.domain import DRAW, LimitReachedError, NotInAudienceError
@@ -105,7 +106,7 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, gra
 
 async def _next_cost(tx: Transaction, member_id: UUID, draw: Draw, settings: ProgrammeSettings, today: date) -> int:
     """What this play costs, if the member may play at all. Raises LimitReachedError, NotInAudienceError."""
-    played_today, played = await store.played(tx, member_id, draw.key, today)
+    played_today, played = await store.played(tx, await facts.group(tx, member_id), draw.key, today)
     reached = domain.limit_reached(draw, played_today, played)
     if reached is not None:
         limit, allowed = reached
@@ -194,7 +195,7 @@ async def undo(tx: Transaction, caller: Caller, play_id: UUID, reason: str) -> P
     Raises PlayUnknownError, PlayNotUndoneError.
     """
     first = await _play(tx, play_id)
-    wallets = await ledger.lock(tx, [first.member_id])
+    wallets = await ledger.lock(tx, await merges.with_survivors(tx, [first.member_id]))
     played = await _play(tx, play_id, locked=True)
     if played.undone_at is not None:
         raise PlayNotUndoneError(play_id, "already_undone", played.prize)
@@ -221,6 +222,7 @@ async def undo(tx: Transaction, caller: Caller, play_id: UUID, reason: str) -> P
         )
         payouts.tell_given_back(tx, wallet, back, str(play_id), "draw")
     await store.undo(tx, play_id)
+    await merges.forward(tx, wallets, [played.member_id])
     await ledger.save(tx, wallets)
     await audit(tx, caller, "draw_play.undone", play_id, draw=played.draw, reason=reason)
     return await _play(tx, play_id)

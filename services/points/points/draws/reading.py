@@ -9,6 +9,7 @@ from common.storage import Transaction
 from common.storage.programme import programme
 from points.draws import domain, store
 from points.draws.domain import Draw, Play
+from points.facts import handlers as facts
 from points.incentives import audiences
 from points.incentives import handlers as incentives
 from points.incentives.domain import DRAW
@@ -38,12 +39,13 @@ async def of_member(tx: Transaction, member_id: UUID) -> list[Entitled]:
     settings = await programme(tx)
     zone = ZoneInfo(settings.time_zone)
     today, (_, tomorrow) = local_day(tx.now, zone), day_of(tx.now, zone)
+    persons = await facts.group(tx, member_id)
     (standing,) = await audiences.standings(tx, settings, [(member_id, tx.now)])
     found = []
     for incentive in await incentives.active(tx, DRAW):
         draw = Draw.of(incentive)
         if draw.audience.includes(standing.tier, standing.segments):
-            played_today, played = await store.played(tx, member_id, draw.key, today)
+            played_today, played = await store.played(tx, persons, draw.key, today)
             reached = domain.limit_reached(draw, played_today, played)
             closed = domain.closed_reason(draw, tx.now)
             found.append(
@@ -64,7 +66,7 @@ async def of_member(tx: Transaction, member_id: UUID) -> list[Entitled]:
 async def plays_of(
     tx: Transaction, member_id: UUID, draw: str | None, *, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[Play]:
-    """The newest first. Raises MemberUnknownError."""
+    """The newest first, of a member with those that were merged into it. Raises MemberUnknownError."""
     await ledger.wallets_of(tx, member_id)
     newest = (incentives.LAST, UUID(int=2**128 - 1))
-    return await store.plays_of(tx, member_id, draw, before=before or newest, limit=limit)
+    return await store.plays_of(tx, await facts.group(tx, member_id), draw, before=before or newest, limit=limit)

@@ -39,7 +39,7 @@ _GIVEN = """
 """
 _PLAYED = """
     SELECT count(*) AS played, count(*) FILTER (WHERE day = :day) AS today FROM draw_plays
-    WHERE member_id = :member_id AND draw = :draw AND undone_at IS NULL
+    WHERE member_id = ANY(CAST(:member_ids AS uuid[])) AND draw = :draw AND undone_at IS NULL
 """
 _ADD_PLAY = f"INSERT INTO draw_plays ({_PLAY}) VALUES ({', '.join(':' + name for name in Play._fields)})"
 _BY_ID = f"SELECT {_PLAY} FROM draw_plays WHERE play_id = :play_id"
@@ -51,7 +51,7 @@ _PLAYS = f"""
 """
 _OF_MEMBER = f"""
     SELECT {_PLAY} FROM draw_plays
-    WHERE member_id = :member_id AND (CAST(:draw AS text) IS NULL OR draw = :draw)
+    WHERE member_id = ANY(CAST(:member_ids AS uuid[])) AND (CAST(:draw AS text) IS NULL OR draw = :draw)
         AND (played_at, play_id) < (:played_at, :play_id)
     ORDER BY played_at DESC, play_id DESC LIMIT :limit
 """
@@ -140,9 +140,9 @@ async def given(tx: Transaction, draw: str) -> dict[str, int]:
     return {row.prize: row.given for row in rows}
 
 
-async def played(tx: Transaction, member_id: UUID, draw: str, day: date) -> tuple[int, int]:
-    """How often the member played: on that day, and ever. What was undone does not count."""
-    row: Any = await tx.fetch_one(_PLAYED, {"member_id": member_id, "draw": draw, "day": day})
+async def played(tx: Transaction, member_ids: Sequence[UUID], draw: str, day: date) -> tuple[int, int]:
+    """How often these members played: on that day, and ever. What was undone does not count."""
+    row: Any = await tx.fetch_one(_PLAYED, {"member_ids": list(member_ids), "draw": draw, "day": day})
     return row.today, row.played
 
 
@@ -170,10 +170,16 @@ async def plays(tx: Transaction, draw: str, epoch: int, *, after: int, limit: in
 
 
 async def plays_of(
-    tx: Transaction, member_id: UUID, draw: str | None, *, before: tuple[datetime, UUID], limit: int
+    tx: Transaction, member_ids: Sequence[UUID], draw: str | None, *, before: tuple[datetime, UUID], limit: int
 ) -> list[Play]:
     """The newest first."""
-    params = {"member_id": member_id, "draw": draw, "played_at": before[0], "play_id": before[1], "limit": limit}
+    params = {
+        "member_ids": list(member_ids),
+        "draw": draw,
+        "played_at": before[0],
+        "play_id": before[1],
+        "limit": limit,
+    }
     rows: Sequence[Any] = await tx.fetch_all(_OF_MEMBER, params)
     return [Play._make(row) for row in rows]
 

@@ -180,7 +180,7 @@ def entry_of(movement: Movement, locale: str) -> StatementEntry:
         occurred_at=one.occurred_at,
         recorded_at=one.recorded_at,
         hash=one.hash.hex(),
-        text=text_of(one, movement.origin, locale),
+        text=text_of(one, movement.origin, locale, movement.incentive),
         earning=None if movement.earned is None else earning_of(movement.earned),
         origin=None if movement.origin is None else origin_of(movement.origin, locale),
     )

@@ -1,7 +1,7 @@
 """Says in people's words what moved points and why, in Chinese and English. Pure."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from points.ledger.domain import DEBT, WALLET, Transfer
@@ -9,10 +9,13 @@ from points.ledger.domain import DEBT, WALLET, Transfer
 ZH: Final = "zh-CN"
 EN: Final = "en"
 INCENTIVES = "//loyalty/points/incentives"
+MAKE_UP = "make_up"
 
 _TEXTS: dict[str, tuple[str, str]] = {
     "earned": ("消费{order}获得积分", "Earned with purchase{order}"),
-    "rewarded": ("活动奖励{order}", "Reward for taking part{order}"),
+    "rewarded": ("活动奖励{for_name}", "Reward{for_name}"),
+    "made_up": ("补签{for_name}", "Day made up{for_name}"),
+    "make_up_returned": ("退回补签积分{for_name}", "Given back for a day made up{for_name}"),
     "clawed_back": ("退货{reference}扣回积分{of_order}", "Taken back for return{reference}{of_order}"),
     "owed": ("退货{reference}应扣积分不足，记为欠分", "Owed for return{reference}: the points were spent"),
     "written_off": ("退货{reference}应扣积分不足，已核销", "Written off for return{reference}: the points were spent"),
@@ -54,11 +57,43 @@ class Origin:
     note: str = ""
 
 
-def text_of(one: Transfer, origin: Origin | None, locale: str) -> str:
+class Incentive(NamedTuple):
+    """A streak, task, badge or draw that moved points, and the day of a streak."""
+
+    kind: str
+    key: str
+    day: str = ""
+    name_zh: str = ""
+    name_en: str = ""
+
+    @property
+    def defined(self) -> tuple[str, str]:
+        """Kind and key of its definition."""
+        return ("streak" if self.kind == MAKE_UP else self.kind, self.key)
+
+    def called(self, zh: bool) -> str:
+        return " ".join(filter(None, [(self.name_zh if zh else self.name_en) or self.key, self.day]))
+
+
+def word_of(one: Transfer) -> str:
+    """Where a movement says which incentive it is of; "" for others."""
+    if one.order_source == INCENTIVES:
+        return one.order_id
+    return one.reference if one.reference.startswith(f"{MAKE_UP}:") else ""
+
+
+def occasion_of(word: str) -> Incentive | None:
+    """The incentive in a word such as `streak:daily:2025-03-01`, `task:first:…`, `draw:<play>`; None in another one."""
+    kind, _, rest = word.partition(":")
+    key, _, more = rest.partition(":")
+    return Incentive(kind, key, more if kind in ("streak", MAKE_UP) else "") if key else None
+
+
+def text_of(one: Transfer, origin: Origin | None, locale: str, incentive: Incentive | None = None) -> str:
     """One movement in a sentence for the member."""
     zh = locale == ZH
     template = _TEXTS.get(_kind(one), _OTHER)[0 if zh else 1]
-    name = (origin.name_zh if zh else origin.name_en) if origin else ""
+    name = (origin.name_zh if zh else origin.name_en) if origin else incentive.called(zh) if incentive else ""
     note = origin.note if origin else ""
     return template.format(
         kind=one.kind,
@@ -84,4 +119,6 @@ def _kind(one: Transfer) -> str:
         return "owed" if one.from_account == DEBT else "written_off"
     if one.order_source == INCENTIVES and one.kind in ("earned", "repriced") and one.to_account != DEBT:
         return "rewarded" if one.to_account in (WALLET, "pending") else one.kind
+    if one.reference.startswith(f"{MAKE_UP}:"):
+        return {"redeemed": "made_up", "given_back": "make_up_returned"}.get(one.kind, one.kind)
     return one.kind

@@ -15,7 +15,7 @@ from points.ledger.domain import Transfer
 from points.returns import handlers as returns
 from points.returns.domain import Return
 from points.statement import origins
-from points.statement.domain import Origin
+from points.statement.domain import Incentive, Origin, word_of
 
 EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
@@ -36,6 +36,7 @@ class Movement:
     transfer: Transfer
     earned: Earned | None
     origin: Origin | None
+    incentive: Incentive | None
 
 
 async def statement(tx: Transaction, member_id: UUID, wallet: str, *, before: int | None, limit: int) -> list[Movement]:
@@ -44,12 +45,13 @@ async def statement(tx: Transaction, member_id: UUID, wallet: str, *, before: in
     orders = {(one.order_source, one.order_id) for one in transfers if one.order_id}
     bought = await accruals.purchases(tx, orders) if orders else {}
     known = {one.purchase.key: one for one in await _earned(tx, list(bought.values()))}
-    others = await origins.origins(tx, transfers)
+    others, incentives = await origins.origins(tx, transfers), await origins.incentives(tx, transfers)
     return [
         Movement(
             transfer=one,
             earned=known.get((one.order_source, one.order_id)),
             origin=others.get(found) if (found := origins.id_in(one.reference)) else None,
+            incentive=incentives.get(word_of(one)),
         )
         for one in transfers
     ]

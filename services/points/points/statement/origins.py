@@ -10,7 +10,7 @@ from points.ledger.domain import Transfer
 from points.merges import handlers as merges
 from points.redemption import handlers as redemption
 from points.statement import store
-from points.statement.domain import Origin
+from points.statement.domain import Incentive, Origin, occasion_of, word_of
 
 OF_ADJUSTMENTS = frozenset({"adjusted", "adjustment_reversed", "debt_written_off"})
 OF_GIFTS = frozenset({"gift_given", "gift_received", "gift_undone"})
@@ -61,6 +61,24 @@ async def _spent(tx: Transaction, ids: Iterable[UUID]) -> dict[UUID, Origin]:
             for row in await store.plays(tx, left)
         }
     return found
+
+
+async def incentives(tx: Transaction, transfers: Sequence[Transfer]) -> dict[str, Incentive]:
+    """What gave points for taking part, or made up a day, by the movement's own word for it (`occasion_of`)."""
+    told = {word: occasion for one in transfers if (occasion := occasion_of(word := word_of(one)))}
+    if not told:
+        return {}
+    plays = {occasion.key: occasion for occasion in told.values() if occasion.kind == "draw"}
+    drawn = await store.plays(tx, filter(None, map(id_in, plays))) if plays else ()
+    draw_of = {str(row.play_id): row.draw for row in drawn}
+    keyed = {word: one._replace(key=draw_of.get(one.key, one.key)) for word, one in told.items()}
+    names = {(row.kind, row.key): row for row in await store.incentives(tx, {one.defined for one in keyed.values()})}
+    return {
+        word: one._replace(name_zh=row.zh or row.en, name_en=row.en or row.zh)
+        if (row := names.get(one.defined))
+        else one
+        for word, one in keyed.items()
+    }
 
 
 def id_in(reference: str) -> UUID | None:
