@@ -277,3 +277,12 @@ async def test_a_monthly_limit_that_was_used_up_says_when_it_began_anew(
     (extra,) = [one for one in (await why(operator, "b"))["outcomes"] if one["rule"] == "extra"]
     assert (extra["reason"], extra["facts"]["resets_on"]) == ("limit_reached", "2025-04-01")
     assert extra["texts"]["en"].endswith("it begins anew on: 2025-04-01.")
+
+
+async def test_a_factor_below_one_says_what_it_took(points_database: Database, operator: Client) -> None:
+    someone = await member(points_database)
+    await rule(points_database, "half", {"kind": "multiplier", "factor": "0.5"})
+    await happen(points_database, purchase(someone, "a", 10_00))
+    (half,) = [one for one in (await why(operator, "a"))["outcomes"] if one["rule"] == "half"]
+    assert half["points"] == -5
+    assert half["texts"] == {"zh-CN": "0.5 倍积分，减少 5 分。", "en": "Multiplied by 0.5: 5 points less."}

@@ -135,8 +135,8 @@ def _outcome(
         code = "rate"
         facts |= {"basis": found.bases[place], "rate": entry.points, "per_amount": entry.per}
     elif entry.kind == MULTIPLIER:
-        code = "multiplier"
-        facts |= {"factor": found.factors[place]}
+        code = "multiplier" if given >= 0 else "multiplier_below_one"
+        facts |= {"factor": found.factors[place], "less": max(0, -given)}
     else:
         code = "fixed"
     if cut:

@@ -16,6 +16,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{rate} points per {per_amount} on {basis}: {points} points.",
     ),
     "multiplier": ("{factor} 倍积分，多得 {points} 分。", "Multiplied by {factor}: {points} points more."),
+    "multiplier_below_one": ("{factor} 倍积分，减少 {less} 分。", "Multiplied by {factor}: {less} points less."),
     "fixed": ("固定赠送 {points} 分。", "A fixed {points} points."),
     "coupon": ("赠送优惠券 {template}。", "A coupon of template {template}."),
     "rate_cut": (
