@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from common.events import Event, event_of
 from common.events.registry import CONTRACTS
 from common.storage import Database
 from points import keyring
+from points.reports import handlers as reports
 from tests.analytics.builders import hear
 from tests.analytics.points_usage.stories import MOVES, Story, prepare
 from tests.points import world
@@ -141,6 +143,15 @@ def counted(sums: PointsSums) -> dict[str, int]:
     return {name: points for name, points in found.items() if points}
 
 
+async def reported(database: Database, wallet: str) -> None:
+    """The report of points itself adds up to what everybody has, waiting points included."""
+    today = datetime.now(UTC).date()
+    async with database.transaction() as tx:
+        usage = await reports.usage(tx, wallet, today, today, "day")
+    there = "SELECT COALESCE(sum(balance + pending + held - debt), 0) FROM wallets WHERE wallet = :wallet"
+    assert usage.outstanding_now == int(await world.value(database, there, wallet=wallet))
+
+
 async def agree(points_database: Database, analytics_database: Database, story: Story, chance: Random) -> None:
     await heard(analytics_database, await told(points_database, story.members), chance)
     rows = await world.rows(points_database, LEDGER, members=story.members)
@@ -153,6 +164,7 @@ async def agree(points_database: Database, analytics_database: Database, story: 
         assert sums.waiting == sum(row.pending for row in rows if row.wallet == wallet)
         assert counted(sums) == await figures(points_database, story.members, wallet)
         assert sums.points("transferred_in") == sums.points("transferred_out")
+        await reported(points_database, wallet)
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

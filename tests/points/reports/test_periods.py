@@ -57,6 +57,20 @@ def test_what_is_written_off_leaves_members_as_they_are() -> None:
     assert outstanding == 5
 
 
+def test_what_expired_and_is_taken_for_a_return_leaves_members_as_they_are() -> None:
+    swept, undone = moved(MONDAY, "wallet", "expiry", 9), moved(MONDAY, "expiry", "wallet", 4)
+    (first, outstanding), *_ = weeks(
+        moved(MONDAY, "issue", "wallet", 9), swept, undone, moved(MONDAY, "wallet", "clawback", 4)
+    )
+    assert first == Figures(earned=9, expired=9, unexpired=4, clawed_back=4)
+    assert outstanding == 0
+
+
+def test_debt_that_was_written_off_can_be_owed_again() -> None:
+    (first, outstanding), *_ = weeks(moved(MONDAY, "write_off", "debt", 9), moved(MONDAY, "debt", "write_off", 9))
+    assert (first, outstanding) == (Figures(written_off=9, owed_again=9), 0)
+
+
 def test_what_was_before_counts_towards_what_is_outstanding_and_quiet_periods_are_told() -> None:
     before = moved(MONDAY - timedelta(days=400), "issue", "wallet", 70)
     found = weeks(before, moved(MONDAY + timedelta(days=8), "wallet", "redemption", 20))
@@ -80,8 +94,8 @@ def test_the_total_is_of_exactly_the_asked_days() -> None:
 
 
 ACCOUNTS = ["wallet", "pending", "held", "debt", "issue", "redemption", "expiry", "clawback", "write_off", "adjustment"]
-FROM = [account for account in ACCOUNTS if account not in ("expiry", "clawback")]
-TO = [account for account in ACCOUNTS if account != "write_off"]
+FROM = [account for account in ACCOUNTS if account != "clawback"]
+TO = ACCOUNTS
 MEMBERS = {"wallet", "pending", "held", "debt"}
 
 

@@ -67,10 +67,11 @@ async def duplicates(
 DEFINITION = (
     "Points of one type of wallet by the local day, in the programme's zone, on which they moved. earned: issued "
     "by rules and rewards; corrected_down: taken because a late fact changed what was earned; redeemed and "
-    "given_back: spent, and spent points that came back; expired; clawed_back: asked back for returns, of which "
-    "written_off was not there and nobody owes it; adjusted: by people. outstanding: what members have (waiting "
-    "and held points included) less what they owe. A period has figures once it is over; total is of the asked "
-    "days up to now."
+    "given_back: spent, and spent points that came back; expired; unexpired: of what was asked back, what had "
+    "expired before; clawed_back: asked back for returns; written_off: what was not there of it and nobody owes, and "
+    "debts that people wrote off; owed_again: such debts that are owed again; adjusted: by people. outstanding: what "
+    "members have (waiting and held points included) less what they owe. A period has figures once it is over; total "
+    "is of the asked days up to now."
 )
 
 
@@ -80,8 +81,10 @@ class PointsFigures(ResponseBody):
     redeemed: int
     given_back: int
     expired: int
+    unexpired: int
     clawed_back: int
     written_off: int
+    owed_again: int
     adjusted_up: int
     adjusted_down: int
     change: int = Field(description="What members have more than before.")

@@ -26,8 +26,8 @@ class Moved:
 
 @dataclass(slots=True, kw_only=True)
 class Figures:
-    """Points. What members have changes by earned − corrected_down − redeemed + given_back − expired − clawed_back +
-    written_off + adjusted_up − adjusted_down; gifts and merges stay among members.
+    """Points. What members have changes by earned − corrected_down − redeemed + given_back − expired + unexpired −
+    clawed_back + written_off − owed_again + adjusted_up − adjusted_down; gifts and merges stay among members.
     """
 
     earned: int = 0
@@ -35,16 +35,19 @@ class Figures:
     redeemed: int = 0
     given_back: int = 0
     expired: int = 0
+    unexpired: int = 0
     clawed_back: int = 0
     written_off: int = 0
+    owed_again: int = 0
     adjusted_up: int = 0
     adjusted_down: int = 0
 
     @property
     def change(self) -> int:
         """What members have more than before, debts taken off."""
-        gained = self.earned + self.given_back + self.written_off + self.adjusted_up
-        return gained - self.corrected_down - self.redeemed - self.expired - self.clawed_back - self.adjusted_down
+        gained = self.earned + self.given_back + self.unexpired + self.written_off + self.adjusted_up
+        lost = self.corrected_down + self.redeemed + self.expired + self.clawed_back
+        return gained - lost - self.owed_again - self.adjusted_down
 
     def add(self, one: Moved) -> None:
         """Both accounts may be the programme's: what is written off goes from `write_off` to `clawback`."""
@@ -56,6 +59,7 @@ class Figures:
 _OUT_OF = {
     ISSUE: "earned",
     REDEMPTION: "given_back",
+    EXPIRY: "unexpired",
     WRITE_OFF: "written_off",
     ADJUSTMENT: "adjusted_up",
 }
@@ -64,6 +68,7 @@ _INTO = {
     REDEMPTION: "redeemed",
     EXPIRY: "expired",
     CLAWBACK: "clawed_back",
+    WRITE_OFF: "owed_again",
     ADJUSTMENT: "adjusted_down",
 }
 NAMES = tuple(one.name for one in fields(Figures))
