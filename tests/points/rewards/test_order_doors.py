@@ -19,6 +19,10 @@ async def test_order_is_placed_once_and_shown_masked(points_database: Database, 
     other = await till.post("/v1/reward-orders", json=wish(someone, request_id="r1"))
     assert (first.status_code, again.status_code, other.status_code) == (201, 201, 200)
     assert first.json() == again.json() == other.json()
+    ended = await till.post("/v1/reward-orders", json=wish(someone, request_id="r1", grant="one.that.ended"))
+    assert (ended.status_code, ended.json()) == (200, first.json())
+    unknown = await till.post("/v1/reward-orders", json=wish(someone, request_id="r2", grant="a.b.c"))
+    assert (unknown.status_code, unknown.json()["code"]) == (403, "grant_refused")
     body = first.json()
     assert (body["state"], body["points"], body["next_states"]) == (
         "accepted",

@@ -26,7 +26,7 @@ from common.security.callers import Caller
 from common.security.permissions import PermissionMissingError
 from common.storage import Transaction
 from points.redemption.grants import grant_in
-from points.reward_orders import export, handlers
+from points.reward_orders import export, handlers, store
 from points.reward_orders.domain import Order
 from points.reward_orders.models import (
     ChangeResponse,
@@ -60,14 +60,18 @@ Until = Annotated[Instant | None, Query(description="Ordered before then.")]
     dependencies=[allow(ORDER)],
     responses={
         200: {"model": OrderResponse, "description": "The order of this request_id, placed before"},
-        **may_answer(404, 409, 422),
+        **may_answer(403, 404, 409, 422, 503),
     },
     summary="Order a reward with points",
 )
 async def order(body: OrderBody, request: Request, tx: Tx, caller: CurrentCaller, response: Response) -> OrderResponse:
-    """Stock, limits, points and everything else are checked and taken in one step: all or nothing."""
-    grant = await grant_in(request, body.grant)
-    placed = await handlers.order(tx, caller, body.wanted(), grant)
+    """Stock, limits, points and everything else are checked and taken in one step: all or nothing. What was ordered
+    before is answered again, though its grant has ended since.
+    """
+    wanted = body.wanted()
+    is_known = await store.of_request(tx, caller.subject, wanted.request_id) is not None
+    grant = None if is_known else await grant_in(request, body.grant)
+    placed = await handlers.order(tx, caller, wanted, grant)
     if not placed.is_new:
         response.status_code = 200
     response.headers["Location"] = f"/v1/reward-orders/{placed.order.order_id}"
