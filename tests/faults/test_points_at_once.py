@@ -29,7 +29,9 @@ pytestmark = pytest.mark.slow
 PEOPLE, CALLERS, SECONDS = 30, 100, 20
 POINTS = 1_000
 MUGS, VOUCHERS, TENS = 60, 150, 40
-BOUGHT, PART = 600, 20
+BOUGHT, PART = 300, 20
+PAUSE_SECONDS = 0.5
+"""At most, of a caller between two wishes: ten connections serve fifty callers, none of whom waits 5 s for one."""
 SUM = "SELECT sum(balance + held + pending - debt) FROM wallets"
 
 
@@ -99,6 +101,7 @@ async def test_hundred_callers_and_two_workers_at_the_same_members(
         async def call() -> None:
             while time.monotonic() < end:
                 await callers.one()
+                await asyncio.sleep(callers.chance.uniform(0, PAUSE_SECONDS))
 
         *_, back = await asyncio.gather(*(call() for _ in range(CALLERS)), bought_meanwhile(world, bought, end))
         seconds = time.monotonic() - began
