@@ -80,6 +80,10 @@ async def test_purchases_returns_and_debt_are_told(points_database: Database, op
         "Owed for return R-1: the points were spent",
     ]
     assert (await operator.get(f"/v1/members/{someone}/statement?locale=fr")).status_code == 422
+    earned = await statement(operator, someone, kind="earned")
+    assert [one["order_id"] for one in earned] == ["A-2", "A-1"]
+    second = await statement(operator, someone, occurred_from=day(2).isoformat(), occurred_until=day(3).isoformat())
+    assert {one["reference"] for one in second} == {"R-1"}
 
 
 KINDS = (

@@ -15,6 +15,7 @@ from points.ledger import domain, lots, store
 from points.ledger.chain import GENESIS, Cause
 from points.ledger.domain import GIFT, HELD, REDEMPTION, RELEASED, GivenBack
 from points.ledger.lots import Need
+from points.ledger.reading import Chosen
 from points.ledger.views import (
     FIRST_WALLET,
     Balance,
@@ -31,6 +32,7 @@ from points.wallet_types import handlers as wallet_types
 __all__ = [
     "FIRST_WALLET",
     "Balance",
+    "Chosen",
     "Need",
     "Verified",
     "Wallets",

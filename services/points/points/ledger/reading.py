@@ -1,6 +1,7 @@
 """SQL that reads the ledger: balances now and then, transfers in order."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,9 @@ _TRANSFERS = f"""
 _NEWEST = f"""
     SELECT {_TRANSFER}
     FROM transfers WHERE member_id = :member_id AND wallet = :wallet AND sequence < :before
+        AND (CAST(:since AS timestamptz) IS NULL OR occurred_at >= :since)
+        AND (CAST(:until AS timestamptz) IS NULL OR occurred_at < :until)
+        AND (CAST(:kind AS text) IS NULL OR kind = :kind)
     ORDER BY sequence DESC LIMIT :limit
 """
 _WALLETS = """
@@ -97,6 +101,15 @@ _BALANCES_AS_OF = """
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Which transfers: those that occurred in [since, until), of one kind; None is any."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    kind: str | None = None
+
+
 async def transfers_of(tx: Transaction, member_id: UUID, wallet: str, *, after: int, limit: int) -> list[Transfer]:
     """Transfers of one wallet after a sequence, in order."""
     rows: Sequence[Any] = await tx.fetch_all(
@@ -105,10 +118,12 @@ async def transfers_of(tx: Transaction, member_id: UUID, wallet: str, *, after: 
     return [Transfer._make(row) for row in rows]
 
 
-async def newest(tx: Transaction, member_id: UUID, wallet: str, *, before: int, limit: int) -> list[Transfer]:
+async def newest(
+    tx: Transaction, member_id: UUID, wallet: str, chosen: Chosen, *, before: int, limit: int
+) -> list[Transfer]:
     """Transfers of one wallet below a sequence, the newest first."""
     rows: Sequence[Any] = await tx.fetch_all(
-        _NEWEST, {"member_id": member_id, "wallet": wallet, "before": before, "limit": limit}
+        _NEWEST, {"member_id": member_id, "wallet": wallet, "before": before, "limit": limit, **asdict(chosen)}
     )
     return [Transfer._make(row) for row in rows]
 

@@ -12,6 +12,7 @@ from common.storage import Transaction
 from points.errors import MemberUnknownError
 from points.ledger import chain, reading
 from points.ledger.chain import Break, Transfer
+from points.ledger.reading import Chosen
 
 FIRST_WALLET = "points"
 """Every member has it from the beginning; its row is what transactions lock to take turns on a member."""
@@ -81,10 +82,12 @@ async def balances_as_of(
     return [_balance(row) for row in rows]
 
 
-async def newest(tx: Transaction, member_id: UUID, wallet: str, *, before: int | None, limit: int) -> list[Transfer]:
-    """Transfers below the sequence `before`, the newest first. Raises MemberUnknownError."""
+async def newest(
+    tx: Transaction, member_id: UUID, wallet: str, chosen: Chosen, *, before: int | None, limit: int
+) -> list[Transfer]:
+    """The chosen transfers below the sequence `before`, the newest first. Raises MemberUnknownError."""
     await wallets_of(tx, member_id)
-    return await reading.newest(tx, member_id, wallet, before=before or MAX_SEQUENCE, limit=limit)
+    return await reading.newest(tx, member_id, wallet, chosen, before=before or MAX_SEQUENCE, limit=limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from pydantic import Field
 from common.http import Page, Paging, ResponseBody, Router, Tx, allow, may_answer, page, paged
 from common.http.fields import Instant, Key
 from points.ledger.domain import WALLET
-from points.ledger.handlers import FIRST_WALLET
+from points.ledger.handlers import FIRST_WALLET, Chosen
 from points.statement import handlers
 from points.statement.domain import EN, ZH, Origin, text_of
 from points.statement.handlers import Earned, Movement
@@ -197,11 +197,14 @@ async def statement(
     tx: Tx,
     paging: Annotated[Paging[tuple[int]], BySequence],
     wallet: Annotated[Key, Query()] = FIRST_WALLET,
+    kind: Annotated[Key | None, Query(description="Only movements of this kind.")] = None,
+    occurred_from: Annotated[Instant | None, Query(description="Included.")] = None,
+    occurred_until: Annotated[Instant | None, Query(description="Not included.")] = None,
     locale: Annotated[Literal["zh-CN", "en"], Query(description="Of `text` and of names.")] = EN,
 ) -> Page[StatementEntry]:
-    rows = await handlers.statement(
-        tx, member_id, wallet, before=paging.after[0] if paging.after else None, limit=paging.fetch
-    )
+    chosen = Chosen(since=occurred_from, until=occurred_until, kind=kind)
+    before = paging.after[0] if paging.after else None
+    rows = await handlers.statement(tx, member_id, wallet, chosen, before=before, limit=paging.fetch)
     return page(rows, paging, key=lambda row: (row.transfer.sequence,), item=lambda row: entry_of(row, locale))
 
 

@@ -39,9 +39,11 @@ class Movement:
     incentive: Incentive | None
 
 
-async def statement(tx: Transaction, member_id: UUID, wallet: str, *, before: int | None, limit: int) -> list[Movement]:
+async def statement(
+    tx: Transaction, member_id: UUID, wallet: str, chosen: ledger.Chosen, *, before: int | None, limit: int
+) -> list[Movement]:
     """A wallet's transfers below the sequence `before`, the newest first. Raises MemberUnknownError."""
-    transfers = await ledger.newest(tx, member_id, wallet, before=before, limit=limit)
+    transfers = await ledger.newest(tx, member_id, wallet, chosen, before=before, limit=limit)
     orders = {(one.order_source, one.order_id) for one in transfers if one.order_id}
     bought = await accruals.purchases(tx, orders) if orders else {}
     known = {one.purchase.key: one for one in await _earned(tx, list(bought.values()))}
