@@ -46,7 +46,7 @@ async def told(database: Database, kind: str) -> list[dict[str, Any]]:
 
 async def transfers(database: Database, member_id: Any) -> list[tuple[Any, ...]]:
     async with database.transaction() as tx:
-        found = await ledger.newest(tx, member_id, "points", before=None, limit=100)
+        found = await ledger.newest(tx, member_id, "points", ledger.Chosen(), before=None, limit=100)
     return [(one.kind, one.from_account, one.to_account, one.points, one.balance) for one in reversed(found)]
 
 
@@ -206,7 +206,7 @@ async def test_database_hashes_as_we_do(
         account = "pending" if waits else "wallet"
         transfer(model, account, "expiry", points, Cause("expired", "", "", "", instant, now))
     async with points_database.transaction() as tx:
-        found = await ledger.newest(tx, someone, name, before=None, limit=len(steps))
+        found = await ledger.newest(tx, someone, name, ledger.Chosen(), before=None, limit=len(steps))
         (chain,) = [one for one in await ledger.verify(tx, someone) if one.wallet == name]
     assert found[::-1] == model.transfers
     assert list(chain.breaks) == []

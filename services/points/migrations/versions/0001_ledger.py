@@ -207,8 +207,8 @@ ROWS = (
     """
     CREATE TYPE transfer_row AS (
         member_id uuid, wallet text, sequence bigint, from_account text, to_account text, points bigint, balance bigint,
-        debt bigint, pending bigint, held bigint, kind text, order_source text, order_id text, reference text, occurred_at timestamptz,
-        recorded_at timestamptz, previous_hash bytea, hash bytea
+        debt bigint, pending bigint, held bigint, kind text, order_source text, order_id text, reference text,
+        occurred_at timestamptz, recorded_at timestamptz, previous_hash bytea, hash bytea
     )
     """,
     """

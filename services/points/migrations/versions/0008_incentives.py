@@ -44,7 +44,9 @@ COUNTERS = (
         CONSTRAINT pk_counter_entries PRIMARY KEY (member_id, measure, kind, source, key, item)
     )
     """,
-    "CREATE INDEX ix_counter_entries_member_id_measure_occurred_at ON counter_entries (member_id, measure, occurred_at)",
+    """
+    CREATE INDEX ix_counter_entries_member_id_measure_occurred_at ON counter_entries (member_id, measure, occurred_at)
+    """,
     "CREATE INDEX ix_counter_entries_order_source_order_id ON counter_entries (order_source, order_id)",
 )
 
