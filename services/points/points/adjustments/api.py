@@ -21,13 +21,13 @@ from common.http import (
     paged,
 )
 from common.http.fields import Instant, Key, PositivePoints, Text
-from common.http.revision import IfMatch, check_revision, etag
+from common.http.revision import IfMatch
 from points.adjustments import handlers, store
 from points.adjustments.domain import Adjustment
 from points.adjustments.handlers import Wish
 from points.ledger.handlers import FIRST_WALLET
-from points.policies import handlers as policies
-from points.policies.handlers import Kept
+from points.policies import api as policy_doors
+from points.policies.handlers import ADJUSTMENT, Kept
 from points.redemption.handlers import LAST_ID, LATEST
 
 router = Router(tags=["adjustments"])
@@ -133,9 +133,7 @@ def answer_of(one: Adjustment) -> AdjustmentResponse:
 
 @router.get("/v1/adjustment-policy", dependencies=[allow("points:read")], summary="Who must agree to corrections")
 async def read_policy(tx: Tx, response: Response) -> PolicyResponse:
-    kept = await policies.current(tx, policies.ADJUSTMENT)
-    response.headers["ETag"] = etag(kept.revision)
-    return PolicyResponse.of(kept)
+    return PolicyResponse.of(await policy_doors.shown(tx, response, ADJUSTMENT))
 
 
 @router.put(
@@ -147,10 +145,8 @@ async def read_policy(tx: Tx, response: Response) -> PolicyResponse:
 async def change_policy(
     body: Annotated[PolicyBody, Body()], tx: Tx, caller: CurrentCaller, seen: IfMatch, response: Response
 ) -> PolicyResponse:
-    check_revision(seen, (await policies.current(tx, policies.ADJUSTMENT)).revision)
-    kept = await policies.change(tx, caller, policies.ADJUSTMENT, body.model_dump(mode="json"))
-    response.headers["ETag"] = etag(kept.revision)
-    return PolicyResponse.of(kept)
+    settings = body.model_dump(mode="json")
+    return PolicyResponse.of(await policy_doors.replaced(tx, caller, response, ADJUSTMENT, settings, seen))
 
 
 @router.post(

@@ -21,12 +21,12 @@ from common.http import (
     paged,
 )
 from common.http.fields import Instant, Key, PositivePoints, ShortText
-from common.http.revision import IfMatch, check_revision, etag
+from common.http.revision import IfMatch
 from points.gifts import handlers, store
 from points.gifts.domain import Gift
 from points.ledger.handlers import FIRST_WALLET
-from points.policies import handlers as policies
-from points.policies.handlers import Kept
+from points.policies import api as policy_doors
+from points.policies.handlers import GIFT, Kept
 from points.redemption.handlers import EARLIEST, LAST_ID, LATEST
 
 router = Router(tags=["gifts"])
@@ -98,9 +98,7 @@ def answer_of(gift: Gift) -> GiftResponse:
 
 @router.get("/v1/gift-policy", dependencies=[allow("points:read")], summary="What members may give one another")
 async def read_policy(tx: Tx, response: Response) -> PolicyResponse:
-    kept = await policies.current(tx, policies.GIFT)
-    response.headers["ETag"] = etag(kept.revision)
-    return PolicyResponse.of(kept)
+    return PolicyResponse.of(await policy_doors.shown(tx, response, GIFT))
 
 
 @router.put(
@@ -112,10 +110,8 @@ async def read_policy(tx: Tx, response: Response) -> PolicyResponse:
 async def change_policy(
     body: Annotated[PolicyBody, Body()], tx: Tx, caller: CurrentCaller, seen: IfMatch, response: Response
 ) -> PolicyResponse:
-    check_revision(seen, (await policies.current(tx, policies.GIFT)).revision)
-    kept = await policies.change(tx, caller, policies.GIFT, body.model_dump(mode="json"))
-    response.headers["ETag"] = etag(kept.revision)
-    return PolicyResponse.of(kept)
+    settings = body.model_dump(mode="json")
+    return PolicyResponse.of(await policy_doors.replaced(tx, caller, response, GIFT, settings, seen))
 
 
 @router.post(

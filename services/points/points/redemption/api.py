@@ -9,10 +9,11 @@ from fastapi import Body, Query, Request, Response
 
 from common.http import CurrentCaller, Page, Paging, Router, Tx, allow, may_answer, page, paged
 from common.http.fields import Instant, Key
-from common.http.revision import IfMatch, check_revision, etag
+from common.http.revision import IfMatch
 from points.facts import handlers as facts
 from points.merges import handlers as merges
-from points.policies import handlers as policies
+from points.policies import api as policy_doors
+from points.policies.handlers import REDEMPTION
 from points.redemption import giving_back, handlers, holds, quoting, store
 from points.redemption.bodies import (
     CancelBody,
@@ -48,9 +49,7 @@ ByCreated = paged(datetime, UUID)
     summary="What is allowed of redemptions",
 )
 async def read_policy(tx: Tx, response: Response) -> PolicyResponse:
-    kept = await policies.current(tx, policies.REDEMPTION)
-    response.headers["ETag"] = etag(kept.revision)
-    return PolicyResponse.of(kept)
+    return PolicyResponse.of(await policy_doors.shown(tx, response, REDEMPTION))
 
 
 @router.put(
@@ -63,10 +62,8 @@ async def change_policy(
     body: Annotated[PolicyBody, Body()], tx: Tx, caller: CurrentCaller, seen: IfMatch, response: Response
 ) -> PolicyResponse:
     """Replaces the whole policy; `If-Match` names the revision that was seen."""
-    check_revision(seen, (await policies.current(tx, policies.REDEMPTION)).revision)
-    kept = await policies.change(tx, caller, policies.REDEMPTION, body.model_dump(mode="json"))
-    response.headers["ETag"] = etag(kept.revision)
-    return PolicyResponse.of(kept)
+    settings = body.model_dump(mode="json")
+    return PolicyResponse.of(await policy_doors.replaced(tx, caller, response, REDEMPTION, settings, seen))
 
 
 @router.post(
