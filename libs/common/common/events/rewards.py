@@ -33,7 +33,9 @@ class RewardOrdered(RewardOrder):
 
 
 class RewardOrderChanged(RewardOrder):
-    """Fulfilment went on. `state`: `accepted`, `shipped`, `delivered`, `fulfilled`, `cancelled`, `returned`."""
+    """Fulfilment went on. `state`: `awaiting_payment`, `accepted`, `picking`, `shipped`, `delivered`, `fulfilled`,
+    `cancelled`, `returned`.
+    """
 
     TYPE: ClassVar[str] = "reward.order_changed.v1"
 
