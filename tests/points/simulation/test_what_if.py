@@ -6,8 +6,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from common.runtime.service import Context
 from common.storage import Database
-from points.simulation.handlers import run_next
+from points.simulation.handlers import run, run_next
 from tests.points.world import day, happen, member, purchase, refund, rows, tiers, value
 
 RATE = {"kind": "rate", "points": 1, "per_minor_units": 100}
@@ -162,3 +163,31 @@ async def test_a_broken_one_says_why_and_the_next_one_runs(client: Any, points_d
     states = await rows(points_database, "SELECT state, problem FROM what_ifs ORDER BY asked_at")
     assert [row.state for row in states] == ["failed", "finished"]
     assert states[0].problem.startswith("ValidationError")
+
+
+async def test_the_loop_outlives_a_database_that_is_away(points_database: Database, shoppers: Any, client: Any) -> None:
+    """A loop that ends takes its worker with it."""
+    away = Database("postgresql://nobody:nothing@127.0.0.1:9/nowhere", service="points")
+    stop = asyncio.Event()
+    running = asyncio.create_task(run(Context(service="points", settings=None, database=away), stop))
+    await asyncio.sleep(0.5)
+    assert not running.done()
+    stop.set()
+    await running
+    await away.close()
+
+
+async def test_one_whose_database_goes_away_is_no_failure(
+    points_database: Database, shoppers: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with client(role="operator") as operator:
+        await operator.post("/v1/what-ifs", json={"changes": {"without": ["purchase_rate"]}, **WINDOW})
+
+    async def gone(*_: object) -> None:
+        raise OSError("the server closed the connection")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("points.simulation.handlers._replay", gone)
+        with pytest.raises(OSError, match="closed"):
+            await run_next(points_database)
+    assert await value(points_database, "SELECT state FROM what_ifs") == "running"

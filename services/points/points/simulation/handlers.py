@@ -8,6 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as SQLTimeoutError
 
 from common.events import new_id
 from common.runtime.logs import logger
@@ -27,6 +29,8 @@ POLL_SECONDS = 1.0
 LOST_AFTER = timedelta(seconds=60)
 """A worker that was not seen for so long has ended: another one begins its what-if again."""
 MAX_PROBLEM_CHARACTERS = 500
+DATABASE_DOWN = (InterfaceError, OperationalError, SQLTimeoutError, OSError, TimeoutError)
+"""What a query raises while the database is away, or has no connection left."""
 
 
 async def ask(
@@ -81,7 +85,12 @@ async def cancel(tx: Transaction, caller: Caller, what_if_id: UUID) -> Row[Any]:
 async def run(context: Context, stop: asyncio.Event) -> None:
     """A loop of the worker: one what-if after the other, until it is told to stop."""
     while not stop.is_set():
-        if not await run_next(context.database, stop):
+        try:
+            worked = await run_next(context.database, stop)
+        except (SQLAlchemyError, *DATABASE_DOWN) as error:
+            logger("simulation").warning("what-ifs cannot be read", error=type(error).__name__)
+            worked = False
+        if not worked:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), POLL_SECONDS)
 
@@ -94,6 +103,8 @@ async def run_next(database: Database, stop: asyncio.Event | None = None) -> boo
             return False
     try:
         await _replay(database, asked, stop)
+    except DATABASE_DOWN:
+        raise  # nothing is wrong with the what-if: it is begun again once the database is back
     except Exception as error:
         logger("simulation").exception("a what-if failed", what_if_id=str(asked.what_if_id))
         problem = f"{type(error).__name__}: {error}"[:MAX_PROBLEM_CHARACTERS]
