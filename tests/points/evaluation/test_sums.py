@@ -26,6 +26,7 @@ from tests.points.evaluation.world import (
     exact,
     fixed,
     leavings,
+    met,
     occasions,
     people,
     points,
@@ -106,6 +107,12 @@ def test_of_a_group_the_best_for_the_member_pays() -> None:
     assert points(earned(group, bought(40_00))) == {"points": 50}
     assert points(earned([*group, times("double", "2")], bought(40_00))) == {"points": 80}
     assert points(earned(group, bought(60_00))) == {"points": 60}
+
+
+def test_group_of_one_that_matches_pays_though_its_factor_is_below_one() -> None:
+    group = [times("half", "0.5", group="g"), fixed("much", 50, Amount(at_least=10**9), group="g")]
+    assert points(earned([rate(), *group])) == {"points": 50}
+    assert points(earned([rate(), *group], bought(10**9))) == {"points": 10**7 + 50}
 
 
 def test_group_considers_what_limits_leave() -> None:
@@ -217,7 +224,8 @@ def test_order_of_rules_in_the_book_does_not_matter(
 def test_group_never_gives_less_than_its_best_rule_alone(rules: list[Rule], occasion: Occasion, person: object) -> None:
     plain = [replace(one, exclusive=False, stop=False) for one in rules]
     found = points(earned(plain, occasion, person))  # type: ignore[arg-type]
-    for winner in (one for one in plain if one.group):
+    # A rule that is not met competes with nobody: without it a factor below 1 may be the best its group has.
+    for winner in (one for one in plain if one.group and met(one.condition, occasion, person)):  # type: ignore[arg-type]
         alone = [one for one in plain if (one.group, one.wallet) != (winner.group, winner.wallet) or one is winner]
         other = points(earned(alone, occasion, person))  # type: ignore[arg-type]
         assert found.get(winner.wallet, 0) >= other.get(winner.wallet, 0)
