@@ -2,92 +2,66 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
 from points.evaluation.conditions import (
     BirthdayNear,
-    Condition,
     FirstPurchase,
     Lines,
     Registered,
     Segment,
     parts,
 )
-from points.evaluation.matching import Situation, Test, compiled
+from points.evaluation.entry import Entry
+from points.evaluation.formula import Formula
+from points.evaluation.matching import Situation
 from points.evaluation.narrowing import WORDS, Known, asks_the_day, mentioned, narrowed
 from points.evaluation.occasion import PURCHASE, Occasion
-from points.evaluation.rule import ONE, Coupon, Factor, Fixed, Multiplier, Rate, Retirement, Rule
-
-RATE, FIXED, MULTIPLIER, COUPON = range(4)
+from points.evaluation.rule import Multiplier, Rate, Retirement, Rule
+from points.evaluation.teams import Team, teams_of
 
 FIRST_PURCHASE, BIRTHDAY, SEGMENTS, REGISTERED = "first_purchase", "birthday", "segments", "registered"
 LINES, LIMITS = "lines", "limits"
 """What a book may need to be told beside the purchase and the tier."""
 
 
-MAX_NARROWED = 4_096
-"""How many sets of words a plan remembers the rules for."""
+MAX_REMEMBERED = 4_096
+"""How many answers of each kind a plan remembers."""
 
 
-class Entry:
-    """A rule made ready: what evaluating asks for often lies at hand."""
-
-    __slots__ = (
-        "by_tier",
-        "factor",
-        "kind",
-        "limited",
-        "lines",
-        "own_terms",
-        "per",
-        "plain",
-        "points",
-        "rule",
-        "template",
-        "test",
-        "wallet",
-    )
-
-    def __init__(self, rule: Rule, condition: Condition | None) -> None:
-        effect = rule.effect
-        self.rule = rule
-        self.test: Test | None = compiled(condition) if condition else None
-        self.limited = bool(rule.limits)
-        self.plain = isinstance(effect, Rate) and not (effect.lines or rule.limits or rule.waiting or rule.expiry)
-        self.own_terms = rule.waiting is not None or rule.expiry is not None
-        self.wallet = rule.wallet
-        self.points, self.per, self.template = 0, 1, ""
-        self.factor: Factor = ONE
-        self.by_tier: Mapping[str, Factor] = {}
-        self.lines = effect.lines if isinstance(effect, Rate | Multiplier) else None
-        match effect:
-            case Rate(points=points, per=per):
-                self.kind, self.points, self.per = RATE, points, per
-            case Fixed(points=points):
-                self.kind, self.points = FIXED, points
-            case Multiplier(factor=factor, by_tier=by_tier):
-                self.kind, self.factor, self.by_tier = MULTIPLIER, factor, by_tier
-            case Coupon(template=template):
-                self.kind, self.wallet, self.template = COUPON, "", template
+Together = tuple[str | Entry, ...]
+"""A tier and the rules that match together."""
 
 
 class Plan:
     """The rules for one kind of occasion, in the order they are looked at.
 
-    `ends`: some of them may end it for others; `grouped`: some are in groups.
+    `ends`: some of them may end it for others.
     """
 
-    __slots__ = ("_by_day", "_channels", "_narrowed", "_shops", "_sources", "_tiers", "ends", "entries", "grouped")
+    __slots__ = (
+        "_by_day",
+        "_channels",
+        "_formulas",
+        "_narrowed",
+        "_shops",
+        "_sources",
+        "_teams",
+        "_tiers",
+        "ends",
+        "entries",
+    )
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         ordered = sorted(rules, key=lambda rule: (-rule.priority, not rule.exclusive, rule.key))
         self.entries = tuple(Entry(rule, rule.condition) for rule in ordered)
         self.ends = any(rule.exclusive or rule.stop for rule in ordered)
-        self.grouped = any(rule.group for rule in ordered)
         self._tiers, self._channels, self._shops, self._sources = mentioned(rule.condition for rule in ordered)
         self._by_day = asks_the_day(rule.condition for rule in ordered)
         self._narrowed: dict[tuple[str | date | None, ...], tuple[Entry, ...]] = {}
+        self._teams: dict[Together, tuple[Team, ...]] = {}
+        self._formulas: dict[Together, Formula] = {}
 
     def narrowed(self, situation: Situation) -> tuple[Entry, ...]:
         """The rules that tier, channel, shop, source and the day do not rule out, asking only for the rest."""
@@ -102,10 +76,30 @@ class Plan:
         )
         found = self._narrowed.get(words)
         if found is None:
-            if len(self._narrowed) >= MAX_NARROWED:
+            if len(self._narrowed) >= MAX_REMEMBERED:
                 self._narrowed.clear()
             known: Known = dict(zip(WORDS, words[:4], strict=True))
             found = self._narrowed[words] = tuple(self._narrow(known, situation))
+        return found
+
+    def teams(self, chosen: Sequence[Entry], tier: str) -> tuple[Team, ...]:
+        """These rules, which match together, by wallet in the order they come."""
+        key: Together = (tier, *chosen)
+        found = self._teams.get(key)
+        if found is None:
+            if len(self._teams) >= MAX_REMEMBERED:
+                self._teams.clear()
+            found = self._teams[key] = teams_of(chosen, tier)
+        return found
+
+    def formula(self, entries: Sequence[Entry], tier: str) -> Formula:
+        """Of these rules, which pay into one wallet."""
+        key: Together = (tier, *entries)
+        found = self._formulas.get(key)
+        if found is None:
+            if len(self._formulas) >= MAX_REMEMBERED:
+                self._formulas.clear()
+            found = self._formulas[key] = Formula(entries, tier)
         return found
 
     def _narrow(self, known: Known, situation: Situation) -> Iterable[Entry]:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 
-from points.evaluation.book import FIXED, Entry, Plan
+from points.evaluation.book import Plan
+from points.evaluation.entry import FIXED, Entry
 from points.evaluation.matching import Situation
 from points.evaluation.rule import Room, Rule, Usage
 from points.evaluation.summing import Sum
+from points.evaluation.teams import Team, best, without_beaten
 
 MAX_COMBINATIONS = 64
 MAX_ROUNDS = 16
@@ -61,37 +63,26 @@ def _open(rule: Rule, situation: Situation, usage: Usage | None, rooms: dict[str
 
 
 def best_of_groups(
-    entries: Sequence[Entry], situation: Situation, rooms: Mapping[str, Room]
+    plan: Plan, team: Team, situation: Situation, rooms: Mapping[str, Room]
 ) -> tuple[list[Entry], dict[str, Entry]]:
-    """Of each group only the rule with which the wallet gets most, limits considered; a draw goes to the one that comes
-    first. Also gives who was left out, with who was better, by key.
+    """Of each contested group only the rule with which the wallet gets most, limits considered; a draw goes to the one
+    that comes first. Also gives who was left out, with who was better, by key.
     """
-    groups: dict[str, list[Entry]] = {}
-    for entry in entries:
-        if entry.rule.group:
-            groups.setdefault(entry.rule.group, []).append(entry)
-    contested = [group for group in groups.values() if len(group) > 1]
-    if not contested:
-        return list(entries), {}
+    entries, groups = team.formula.entries, team.contested
+    grouped = {id(entry) for group in groups for entry in group}
 
     def worth(combination: Iterable[Entry]) -> tuple[int, int]:
         wanted = set(map(id, combination))
-        rest = [entry for entry in entries if len(groups.get(entry.rule.group, ())) < 2 or id(entry) in wanted]
-        found = Sum(rest, situation.occasion, situation.person.tier, rooms)
+        rest = tuple(entry for entry in entries if id(entry) not in grouped or id(entry) in wanted)
+        found = Sum(plan.formula(rest, situation.person.tier), situation.occasion, rooms)
         return sum(found.numerators), found.denominator
 
-    if all(entry.kind == FIXED for group in contested for entry in group):
+    if all(entry.kind == FIXED for group in groups for entry in group):
         # What else pays does not change what fixed points are worth.
-        winners: Sequence[Entry] = [max(group, key=lambda entry: _fixed(entry, rooms)) for group in contested]
+        winners: Sequence[Entry] = [best(group, lambda entry: _fixed(entry, rooms)) for group in groups]
     else:
-        winners = _winners(contested, worth)
-    beaten = {
-        entry.rule.key: winner
-        for group, winner in zip(contested, winners, strict=True)
-        for entry in group
-        if entry is not winner
-    }
-    return [entry for entry in entries if entry.rule.key not in beaten], beaten
+        winners = _winners(groups, worth)
+    return without_beaten(entries, groups, winners)
 
 
 def _fixed(entry: Entry, rooms: Mapping[str, Room]) -> int:

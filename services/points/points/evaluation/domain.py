@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from points.evaluation.book import Book, Entry, Plan, Valid
+from points.evaluation.book import Book, Plan, Valid
 from points.evaluation.choosing import best_of_groups, counting
 from points.evaluation.earned import CouponGrant, Earned, Evaluation, Share, Used, earned_in, of_one_rate
+from points.evaluation.entry import Entry
 from points.evaluation.matching import Situation
 from points.evaluation.occasion import ACTIVITY, PURCHASE, Birthday, Expiry, Line, Occasion, Person, Terms
 from points.evaluation.rule import Limit, Retirement, Room, Rule, Usage
@@ -78,31 +79,29 @@ def settled(
     keep_sums: bool = False,
 ) -> Settled:
     """Sum up the rules that count, wallet by wallet; `keep_sums` for all of them, the simple ones too."""
-    by_wallet: dict[str, list[Entry]] = {}
-    for entry in chosen:
-        by_wallet.setdefault(entry.wallet, []).append(entry)
-    coupons = by_wallet.pop("", None)
+    occasion, tier = situation.occasion, situation.person.tier
     beaten: dict[str, Entry] = {}
     sums: dict[str, Sum] = {}
     earned: list[Earned] = []
     used: list[Used] = []
-    for wallet, entries in by_wallet.items():
-        if plan.grouped:
-            entries, lost = best_of_groups(entries, situation, rooms)
-            beaten |= lost
-        if not keep_sums and len(entries) == 1 and entries[0].plain:
-            one = of_one_rate(entries[0], situation.occasion, terms)
+    grants: list[CouponGrant] = []
+    for team in plan.teams(chosen, tier):
+        wallet, formula, _, lost = team
+        if not wallet:
+            grants = [CouponGrant(one.template, one.rule.key, one.rule.version) for one in formula.entries]
+            used += [Used(one.rule, 0) for one in formula.entries if one.limited]
+            continue
+        if team.contested:
+            entries, lost = best_of_groups(plan, team, situation, rooms)
+            formula = plan.formula(entries, tier)
+        beaten |= lost
+        if not keep_sums and len(formula.entries) == 1 and formula.entries[0].plain:
+            one = of_one_rate(formula.entries[0], occasion, terms)
             if one:
                 earned.append(one)
             continue
-        sums[wallet] = found = Sum(entries, situation.occasion, situation.person.tier, rooms)
-        credits, taken = earned_in(found, wallet, situation.occasion, terms)
+        sums[wallet] = found = Sum(formula, occasion, rooms)
+        credits, taken = earned_in(found, wallet, occasion, terms)
         earned += credits
         used += taken
-    grants = []
-    for entry in coupons or ():
-        rule = entry.rule
-        grants.append(CouponGrant(entry.template, rule.key, rule.version))
-        if entry.limited:
-            used.append(Used(rule, 0))
     return Settled(Evaluation(tuple(earned), tuple(grants), tuple(used)), sums, beaten)

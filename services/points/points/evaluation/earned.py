@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from points.evaluation.book import MULTIPLIER, RATE, Entry
+from points.evaluation.entry import MULTIPLIER, RATE, Entry
 from points.evaluation.expiry import expires_at
 from points.evaluation.occasion import FOR_EVER, Expiry, Line, Occasion, Terms
 from points.evaluation.rule import Rule, Waiting
@@ -73,11 +73,12 @@ class Evaluation(NamedTuple):
 
 def earned_in(found: Sum, wallet: str, occasion: Occasion, terms: Terms) -> tuple[list[Earned], list[Used]]:
     """The credits of one wallet, and what of them limits have to know."""
-    entries, points = found.entries, found.points(terms.rounding)
-    used = [
-        Used(entry.rule, given) for entry, given in zip(entries, points, strict=True) if entry.limited and given > 0
-    ]
-    if not found.own_terms:
+    formula, points = found.formula, found.points(terms.rounding)
+    used: list[Used] = []
+    if formula.limited:
+        given = zip(formula.entries, points, strict=True)
+        used = [Used(entry.rule, points) for entry, points in given if entry.limited and points > 0]
+    if not formula.own_terms:
         total = sum(points)
         shares = _shares(found, points, range(len(points)))
         return (
@@ -125,32 +126,25 @@ def of_one_rate(entry: Entry, occasion: Occasion, terms: Terms) -> Earned | None
 
 
 def _shares(found: Sum, points: Sequence[int], places: Iterable[int]) -> tuple[Share, ...]:
-    numerators, denominator, bases, factors = found.numerators, found.denominator, found.bases, found.factors
-    cuts, limits = found.cuts, found.limits
+    formula, numerators, bases = found.formula, found.numerators, found.bases
+    entries, denominator, factors, cuts, limits = (
+        formula.entries,
+        found.denominator,
+        formula.factors,
+        found.cuts,
+        found.limits,
+    )
     shares: list[Share] = []
     for place in places:
+        numerator = numerators[place]
         cut = cuts[place] if cuts else 0
-        if not (numerators[place] or cut):
+        if not (numerator or cut):
             continue
-        rule = found.entries[place].rule
+        rule = entries[place].rule
         limit = limits[place] if limits else None
         name = limit.name if limit else ""
-        shares.append(
-            _tuple(
-                Share,
-                (
-                    rule.key,
-                    rule.version,
-                    points[place],
-                    numerators[place],
-                    denominator,
-                    bases[place],
-                    factors[place],
-                    cut,
-                    name,
-                ),
-            )
-        )
+        told = (rule.key, rule.version, points[place], numerator, denominator, bases[place], factors[place], cut, name)
+        shares.append(_tuple(Share, told))
     return tuple(shares)
 
 
@@ -161,7 +155,7 @@ def _credits(found: Sum, points: Sequence[int]) -> dict[_Terms, list[int]]:
     """Which rules share a credit: those that wait and expire alike. A multiplier without own terms follows the first
     rate.
     """
-    entries = found.entries
+    entries = found.formula.entries
     rate = next((entry.rule for entry in entries if entry.kind == RATE), entries[0].rule)
     credits: dict[_Terms, list[int]] = {}
     for place, entry in enumerate(entries):

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from points.evaluation.book import COUPON, MULTIPLIER, RATE, Book, Entry
+from points.evaluation.book import Book
 from points.evaluation.choosing import CLOSED, OUTRANKED, counting
 from points.evaluation.domain import Settled, settled
 from points.evaluation.earned import Evaluation
+from points.evaluation.entry import COUPON, MULTIPLIER, RATE, Entry
 from points.evaluation.matching import Situation
 from points.evaluation.occasion import PURCHASE, Occasion, Person, Terms
 from points.evaluation.reasons import Reason, why_not
@@ -114,7 +115,7 @@ def _points(result: Settled, terms: Terms) -> dict[str, tuple[Sum, int, int]]:
     return {
         entry.rule.key: (found, place, points)
         for found in result.sums.values()
-        for place, (entry, points) in enumerate(zip(found.entries, found.points(terms.rounding), strict=True))
+        for place, (entry, points) in enumerate(zip(found.formula.entries, found.points(terms.rounding), strict=True))
     }
 
 
@@ -136,7 +137,7 @@ def _outcome(
         facts |= {"basis": found.bases[place], "rate": entry.points, "per_amount": entry.per}
     elif entry.kind == MULTIPLIER:
         code = "multiplier" if given >= 0 else "multiplier_below_one"
-        facts |= {"factor": found.factors[place], "less": max(0, -given)}
+        facts |= {"factor": found.formula.factors[place], "less": max(0, -given)}
     else:
         code = "fixed"
     if cut:

@@ -40,7 +40,8 @@ def whole_parts(numerators: Sequence[int], denominator: int, total: int) -> list
 
 def _with_rest(parts: list[int], remainders: list[int], rest: int) -> list[int]:
     if rest:
-        for place in sorted(range(len(parts)), key=lambda place: -remainders[place])[:rest]:
+        # Sorting backwards keeps ties in their order.
+        for place in sorted(range(len(parts)), key=remainders.__getitem__, reverse=True)[:rest]:
             parts[place] += 1
     return parts
 
