@@ -11,30 +11,33 @@ from typing import NamedTuple
 
 from points.evaluation.conditions import LineFilter
 from points.evaluation.entry import FIXED, MULTIPLIER, RATE, Entry
+from points.evaluation.occasion import Line
 
-Taken = tuple[bool, ...]
-"""Of each filter of a formula: does it take the line?"""
+MAX_REMEMBERED = 4_096
+"""How many products and categories a formula remembers."""
 
 
-class Given(NamedTuple):
-    """For one minor unit, over the formula's denominator: points by each rule, and by all. `rates` says of each rule
-    whether it is a rate that takes it.
+class MinorUnit(NamedTuple):
+    """What one minor unit gives, over the formula's denominator: by each rule, by all; and where `by_rule` differs from
+    a minor unit that no filter takes, by how much (None: it does not). `rates` are the places of rates that take it.
     """
 
     by_rule: tuple[int, ...]
     by_all: int
-    rates: tuple[bool, ...]
+    rates: tuple[int, ...]
+    more: tuple[int, ...] | None
 
 
 class Formula:
     """The rules `entries` for a member of one tier.
 
-    `fixed` points by each rule (over the denominator); `factors`: multipliers as written, "" for others. `plain`: a
-    minor unit of no line, or when no rule looks at lines.
+    `fixed` points by each rule (over the denominator); `factors`: multipliers as written, "" for others. `plain` is a
+    minor unit that no filter takes.
     """
 
     __slots__ = (
-        "_given",
+        "_by_taken",
+        "_of_lines",
         "_tier",
         "denominator",
         "entries",
@@ -57,6 +60,7 @@ class Formula:
                 factor = entry.by_tier.get(tier, entry.factor)
                 factors[place] = factor.text
                 downs *= factor.denominator
+        self._tier = tier
         self.entries = tuple(entries)
         self.denominator = per * downs
         self.factors = tuple(factors)
@@ -64,25 +68,32 @@ class Formula:
         self.filters: tuple[LineFilter, ...] = tuple({entry.lines: None for entry in entries if entry.lines})
         self.limited = any(entry.limited for entry in entries)
         self.own_terms = any(entry.own_terms for entry in entries)
-        self._tier = tier
-        self._given: dict[Taken, Given] = {}
-        self.plain = self.given((False,) * len(self.filters))
+        self._of_lines: dict[tuple[str, str], MinorUnit] = {}
+        self.plain = self._work_out((False,) * len(self.filters), None)
+        self._by_taken = {(False,) * len(self.filters): self.plain}
 
-    def given(self, taken: Taken) -> Given:
-        """For a minor unit of a line that these filters take."""
-        found = self._given.get(taken)
+    def of_line(self, line: Line) -> MinorUnit:
+        """A minor unit of that line."""
+        named = (line.sku, line.category)
+        found = self._of_lines.get(named)
         if found is None:
-            found = self._given[taken] = self._work_out(taken)
+            taken = tuple(one.takes(line) for one in self.filters)
+            found = self._by_taken.get(taken)
+            if found is None:
+                found = self._by_taken[taken] = self._work_out(taken, self.plain)
+            if len(self._of_lines) >= MAX_REMEMBERED:
+                self._of_lines.clear()
+            self._of_lines[named] = found
         return found
 
-    def _work_out(self, taken: Taken) -> Given:
+    def _work_out(self, taken: Sequence[bool], plain: MinorUnit | None) -> MinorUnit:
         applies: dict[LineFilter | None, bool] = {None: True, **dict(zip(self.filters, taken, strict=True))}
         by_rule = [0] * len(self.entries)
-        rates = [False] * len(self.entries)
+        rates: list[int] = []
         running = 0
         for place, entry in enumerate(self.entries):
             if entry.kind == RATE and applies[entry.lines]:
-                rates[place] = True
+                rates.append(place)
                 by_rule[place] = entry.points * (self.denominator // entry.per)
                 running += by_rule[place]
         for place, entry in enumerate(self.entries):
@@ -91,4 +102,5 @@ class Formula:
                 _, up, down = entry.by_tier.get(self._tier, entry.factor)
                 by_rule[place] = running // down * (up - down)
                 running += by_rule[place]
-        return Given(tuple(by_rule), running, tuple(rates))
+        more = tuple(own - other for own, other in zip(by_rule, plain.by_rule, strict=True)) if plain else None
+        return MinorUnit(tuple(by_rule), running, tuple(rates), more)

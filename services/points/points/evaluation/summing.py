@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from points.evaluation.formula import Formula, Given, Taken
-from points.evaluation.occasion import Occasion
+from points.evaluation.formula import Formula
+from points.evaluation.occasion import Line, Occasion
 from points.evaluation.rule import Limit, Room
 from points.evaluation.sums import rounded, whole_parts
 
@@ -18,39 +18,30 @@ class Sum:
     __slots__ = ("bases", "by_line", "cuts", "denominator", "formula", "limits", "numerators")
 
     def __init__(self, formula: Formula, occasion: Occasion, rooms: Mapping[str, Room]) -> None:
+        basis, plain = occasion.basis, formula.plain
         self.formula = formula
         self.denominator = formula.denominator
+        self.numerators = [basis * each + fixed for each, fixed in zip(plain.by_rule, formula.fixed, strict=True)]
+        self.bases = [0] * len(self.numerators)
+        for place in plain.rates:
+            self.bases[place] = basis
         self.by_line: list[int] | None = None
         self.cuts: list[int] | None = None
         self.limits: list[Limit | None] | None = None
         if formula.filters and occasion.lines:
-            self._add_lines(formula, occasion)
-        else:
-            basis, (by_rule, _, rates) = occasion.basis, formula.plain
-            self.numerators = [basis * each + fixed for each, fixed in zip(by_rule, formula.fixed, strict=True)]
-            self.bases = [basis * rate for rate in rates]
-        if rooms and formula.limited:
+            self.by_line = [self._add_line(line) for line in occasion.lines]
+        if formula.limited and rooms:
             self._cut(rooms)
 
-    def _add_lines(self, formula: Formula, occasion: Occasion) -> None:
-        """Minor units that the same filters take are counted together; what lies beside the lines no filter takes."""
-        amounts: dict[Taken, int] = {}
-        self.by_line = []
-        beside = occasion.basis
-        for line in occasion.lines:
-            taken = tuple([one.takes(line) for one in formula.filters])
-            amounts[taken] = amounts.get(taken, 0) + line.net
-            beside -= line.net
-            self.by_line.append(line.net * formula.given(taken).by_all)
-        parts: list[tuple[int, Given]] = [(amount, formula.given(taken)) for taken, amount in amounts.items()]
-        parts.append((beside, formula.plain))
-        self.numerators = [
-            fixed + sum([amount * given.by_rule[place] for amount, given in parts])
-            for place, fixed in enumerate(formula.fixed)
-        ]
-        self.bases = [
-            sum([amount * given.rates[place] for amount, given in parts]) for place in range(len(formula.entries))
-        ]
+    def _add_line(self, line: Line) -> int:
+        """What filters give more, or less, for it; and what it gives in all."""
+        net, unit = line.net, self.formula.of_line(line)
+        if unit.more is not None:
+            self.numerators = [have + net * more for have, more in zip(self.numerators, unit.more, strict=True)]
+            for place in unit.rates:
+                if self.formula.entries[place].lines is not None:
+                    self.bases[place] += net
+        return net * unit.by_all
 
     def _cut(self, rooms: Mapping[str, Room]) -> None:
         entries = self.formula.entries
