@@ -191,6 +191,25 @@ def test_first_purchase_tier_segment_and_time_since_registration() -> None:
     assert not holds(Registered(at_least=1))
 
 
+INSTANTS = st.integers(0, 270 * 24 * 60).map(
+    lambda minutes: datetime(2025, 3, 1, tzinfo=UTC) + timedelta(minutes=minutes)
+)
+
+
+@UNHURRIED
+@given(INSTANTS, INSTANTS, st.integers(0, 5), st.none() | st.integers(0, 5), st.sampled_from((SHANGHAI, NEW_YORK)))
+def test_days_since_registration_are_days_of_the_calendar(
+    since: datetime, now: datetime, at_least: int, more: int | None, zone: ZoneInfo
+) -> None:
+    now = since + (now - since) / 40  # near each other, and over changes of clocks
+    days = (now.astimezone(zone).date() - since.astimezone(zone).date()).days
+    at_most = None if more is None else at_least + more
+    found = holds(
+        Registered(at_least=at_least, at_most=at_most), bought(at=now), someone(registered_at=since), zone=zone
+    )
+    assert found == (at_least <= days and (at_most is None or days <= at_most))
+
+
 def test_lines_amount_channel_shop_and_source() -> None:
     lines = (Line("a", "tea", 2, 30_00), Line("b", "tea", 1, 20_00), Line("c", "cup", 1, 50_00))
     order = bought(100_00, lines=lines, channel="web", shop="s1")

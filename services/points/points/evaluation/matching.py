@@ -195,8 +195,13 @@ def _registered(condition: Registered) -> Test:
 
     def long_enough(situation: Situation) -> bool:
         since = situation.person.registered_at
-        # Far from the limit the zone does not matter, and converting costs.
-        if at_most is None and since and (situation.occasion.occurred_at - since).days > at_least + 1:
+        if since is None:
+            return False
+        # More than a day from either limit the zone does not matter, and converting costs.
+        about = (situation.occasion.occurred_at - since).days
+        if about < at_least - 1 or (at_most is not None and about > at_most + 1):
+            return False
+        if about > at_least + 1 and (at_most is None or about < at_most - 1):
             return True
         days = days_registered(situation)
         return days is not None and at_least <= days and (at_most is None or days <= at_most)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -69,6 +70,7 @@ class Exhausted(NamedTuple):
     resets_on: date | None
 
 
+@lru_cache(maxsize=4_096)
 def period_of(period: str, day: date, first_day_of_week: int) -> str:
     """The name of the period that a day of the programme's calendar lies in."""
     match period:
