@@ -179,6 +179,16 @@ async def test_unpublishable_rule_is_refused_naming_fields_and_reasons(operator:
     assert "definition.effect" in [error["field"] for error in answer.json()["errors"]]
 
 
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+async def test_rule_cannot_begin_or_end_at_the_ends_of_time(operator: Client, instant: str) -> None:
+    """They would be stored as infinities, and no purchase could be priced any more."""
+    await draft(operator, "tea")
+    published = await operator.post(f"{RULES}/tea/publish", json={"effective_from": instant})
+    assert (published.status_code, published.json()["errors"][0]["field"]) == (422, "body.effective_from")
+    retired = await operator.post(f"{RULES}/purchase_rate/retire", json={"retired_from": instant})
+    assert (retired.status_code, retired.json()["errors"][0]["field"]) == (422, "body.retired_from")
+
+
 async def test_coupon_rule_needs_a_template_that_is_issued(operator: Client) -> None:
     made = await draft(operator, "gift", effect={"kind": "coupon", "template": "nothing"})
     assert [one["field"] for one in made["check"]["errors"]] == ["effect.template"]
