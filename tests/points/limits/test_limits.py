@@ -10,8 +10,9 @@ from uuid import UUID
 import pytest
 
 from common.events import Event
+from common.events.purchases import PurchaseLine, RefundLine
 from common.storage import Database
-from tests.points.world import PAYLOADS, day, happen, member, programme, purchase, refund, rows, rule, value
+from tests.points.world import PAYLOADS, day, happen, member, programme, purchase, refund, rows, rule, tiers, value
 
 USED = "SELECT rule, holder, period, points, uses FROM limit_usage ORDER BY rule, period, points"
 NOBODY = UUID(int=0)
@@ -107,6 +108,38 @@ async def test_return_gives_back_to_the_period_it_was_taken_from(points_database
     assert await used(points_database) == [("rate", "ever", 0, 0), ("rate", "month:2025-03", 0, 0)]
     await happen(points_database, purchase(someone, "b", 80_00, at=day(1)))
     assert ("rate", "month:2025-03", 80, 1) in await used(points_database)
+
+
+TEA_AND_CUP = (
+    PurchaseLine(sku="tea", category="tea", quantity=1, amount=60_00),
+    PurchaseLine(sku="cup", category="ware", quantity=1, amount=40_00),
+)
+FOR_TEA = {"lines": {"categories": ["tea"]}}
+
+
+@pytest.mark.parametrize(
+    ("effect", "base"),
+    [
+        ({"kind": "rate", "points": 1, "per_minor_units": 100, **FOR_TEA}, {}),
+        ({"kind": "multiplier", "factor": "2", **FOR_TEA}, {}),
+        ({"kind": "multiplier", "factor": "2"}, FOR_TEA),
+    ],
+)
+async def test_line_that_comes_back_gives_back_what_of_the_budget_was_for_it(
+    points_database: Database, effect: dict[str, Any], base: dict[str, Any]
+) -> None:
+    """The cup earned nothing by this rule: its return must leave nothing to others, the tea's must leave all."""
+    await rule(points_database, "purchase_rate", {"kind": "rate", "points": 1, "per_minor_units": 100, **base})
+    await rule(points_database, "tea", effect, limits=[to(60, scope="budget")])
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00, lines=TEA_AND_CUP))
+    await happen(points_database, refund("a", "r1", 40_00, lines=(RefundLine(sku="cup", quantity=1, amount=40_00),)))
+    assert await used(points_database) == [("tea", "ever", 60, 1)]
+    # Priced again, it still knows what came back of which line.
+    await happen(points_database, tiers(someone, 1, ("gold", day(-5))))
+    assert await used(points_database) == [("tea", "ever", 60, 1)]
+    await happen(points_database, refund("a", "r2", 60_00, lines=(RefundLine(sku="tea", quantity=1, amount=60_00),)))
+    assert await used(points_database) == [("tea", "ever", 0, 0)]
 
 
 async def test_return_before_its_purchase_gives_back_all_the_same(points_database: Database) -> None:

@@ -57,10 +57,11 @@ class CouponGrant(NamedTuple):
 
 
 class Used(NamedTuple):
-    """What a rule with limits gave: for `Usage.take`."""
+    """What a rule with limits gave: for `Usage.take`. `by_line` as in `Earned`; None: as the lines' nets are."""
 
     rule: Rule
     points: int
+    by_line: tuple[int, ...] | None = None
 
 
 class Evaluation(NamedTuple):
@@ -75,7 +76,9 @@ def earned_in(found: Sum, wallet: str, occasion: Occasion, terms: Terms) -> tupl
     """The credits of one wallet, and what of them limits have to know."""
     entries, points = found.entries, found.points(terms.rounding)
     used = [
-        Used(entry.rule, given) for entry, given in zip(entries, points, strict=True) if entry.limited and given > 0
+        Used(entry.rule, given, spread(given, found.of_limited[place]) if place in found.of_limited else None)
+        for place, (entry, given) in enumerate(zip(entries, points, strict=True))
+        if entry.limited and given > 0
     ]
     if not found.own_terms:
         total = sum(points)

@@ -12,7 +12,18 @@ from points.evaluation.sums import rounded, whole_parts
 class Sum:
     """One wallet's rules and what each gives: `numerators[i]` / `denominator` points by `entries[i]`."""
 
-    __slots__ = ("bases", "by_line", "cuts", "denominator", "entries", "factors", "limits", "numerators", "own_terms")
+    __slots__ = (
+        "bases",
+        "by_line",
+        "cuts",
+        "denominator",
+        "entries",
+        "factors",
+        "limits",
+        "numerators",
+        "of_limited",
+        "own_terms",
+    )
 
     def __init__(self, entries: Sequence[Entry], occasion: Occasion, tier: str, rooms: Mapping[str, Room]) -> None:
         self.entries = entries
@@ -22,6 +33,8 @@ class Sum:
         self.bases = [0] * len(entries)
         self.factors = [""] * len(entries)
         self.by_line: list[int] | None = None
+        self.of_limited: dict[int, list[int]] = {}
+        """By place of a rule with limits: in which proportion lines have a share in it. Not there: by their nets."""
         self.cuts: list[int] | None = None
         self.limits: list[Limit | None] | None = None
         self._add(entries, occasion, tier)
@@ -70,6 +83,8 @@ class Sum:
                 self.bases[place], self.numerators[place] = basis, basis * scale
                 running += basis * scale
                 if own:
+                    if entry.limited:
+                        self.of_limited[place] = own
                     by_line = [before + net * scale for before, net in zip(by_line, own, strict=True)]
         self.by_line = by_line if lines else None
         return running
@@ -77,6 +92,7 @@ class Sum:
     def _multiply(self, place: int, entry: Entry, factor: Factor, running: int, lines: Sequence[Line]) -> int:
         """The share of a multiplier is what it adds to what rates and earlier multipliers gave."""
         up, down = factor.numerator, factor.denominator
+        more = self.by_line
         if entry.lines is not None:
             takes = entry.lines.takes
             if self.by_line is None:
@@ -91,6 +107,8 @@ class Sum:
             extra = running // down * (up - down)
             if self.by_line is not None:
                 self.by_line = [of_line // down * up for of_line in self.by_line]
+        if more is not None and entry.limited and extra > 0:
+            self.of_limited[place] = more
         self.numerators[place] = extra
         return extra
 
