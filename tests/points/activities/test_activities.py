@@ -1,5 +1,6 @@
 """Activities earn, follow the order they name, and set free what waited for them."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from tests.points.world import (
     SHOP,
     balance,
     day,
+    deliver,
     happen,
     member,
     purchase,
@@ -129,6 +131,29 @@ async def test_event_that_came_before_its_purchase_sets_it_free_at_once(points_d
     someone = await member(points_database)
     await happen(points_database, did(someone, "v", "return_window_closed", order_id="a", occurred_at=day(7)))
     await happen(points_database, purchase(someone, "a", 100_00))
+    assert (await balance(points_database, someone), await pending(points_database, someone)) == ((130, 0), 0)
+
+
+async def test_event_sets_free_what_waits_for_it_and_nothing_that_waits_for_its_day(points_database: Database) -> None:
+    await rule(points_database, "later", {"kind": "fixed", "points": 30}, waiting={"kind": "event"})
+    await rule(points_database, "days", {"kind": "fixed", "points": 7}, waiting={"kind": "days", "days": 3_000})
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00))
+    await happen(points_database, did(someone, "v", "return_window_closed", order_id="a", occurred_at=day(7)))
+    assert (await balance(points_database, someone), await pending(points_database, someone)) == ((130, 0), 7)
+
+
+async def test_event_that_crosses_its_purchase_sets_it_free(points_database: Database) -> None:
+    """The event looked for the purchase before that was there, and then waited for the wallet until it was."""
+    await rule(points_database, "later", {"kind": "fixed", "points": 30}, waiting={"kind": "event"})
+    someone = await member(points_database)
+    closed = did(someone, "v", "return_window_closed", order_id="a", occurred_at=day(7))
+    async with points_database.transaction() as tx:
+        await deliver(tx, [purchase(someone, "a", 100_00)])
+        waiting = asyncio.create_task(happen(points_database, closed))
+        while not await value(points_database, "SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+    assert await waiting == []
     assert (await balance(points_database, someone), await pending(points_database, someone)) == ((130, 0), 0)
 
 
