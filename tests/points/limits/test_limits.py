@@ -182,14 +182,16 @@ async def test_hundred_members_at_once_never_take_more_than_the_budget(points_da
 
 
 async def test_exhausted_budget_pays_again_after_a_return_and_is_told_again(points_database: Database) -> None:
-    await only(points_database, "gift", {"kind": "fixed", "points": 60}, limits=[to(100, scope="budget")])
+    gift = {"kind": "fixed", "points": 60}
+    await only(points_database, "gift", gift, limits=[to(100, scope="budget")], names={"zh-CN": "新年礼"})
     first, second = await member(points_database), await member(points_database)
     await happen(points_database, purchase(first, "a", 1_00), purchase(second, "b", 1_00), purchase(second, "c", 1_00))
     assert await sum_of_points(points_database) == 100
     await happen(points_database, refund("a", "r", 1_00))
     await happen(points_database, purchase(second, "d", 1_00))
     assert await sum_of_points(points_database) == 100
-    assert await value(points_database, "SELECT count(*) FROM outbox WHERE routing_key = 'budget.exhausted.v1'") == 2
+    told = await rows(points_database, f"{PAYLOADS} WHERE routing_key = 'budget.exhausted.v1'")
+    assert [json.loads(one.body)["name"] for one in told] == ["新年礼", "新年礼"]
     assert await used(points_database) == [("gift", "ever", 100, 2)]
 
 

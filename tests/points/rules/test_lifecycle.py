@@ -1,6 +1,7 @@
 """A rule's life over the API: drafted, checked, published from an instant on, retired from an instant on."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -204,6 +205,15 @@ async def test_warnings_name_rules_that_pay_the_same(operator: Client) -> None:
         json={"rule": "tea", "definition": {**RATE, "when": {"kind": "tier", "one_of": ["jade"]}}},
     )
     assert {"field": "when", "reason": "the programme has no tier jade"} in checked.json()["warnings"]
+
+
+async def test_warnings_name_rules_that_will_pay_the_same(operator: Client) -> None:
+    """Published already, effective next year only."""
+    await draft(operator, "later")
+    await publish(operator, "later", effective_from=f"{datetime.now(UTC).year + 1}-01-01T00:00:00Z")
+    made = await draft(operator, "tea")
+    reasons = [one["reason"] for one in made["check"]["warnings"]]
+    assert "later version 1 pays for the same too: both count" in reasons
 
 
 @pytest.mark.parametrize(

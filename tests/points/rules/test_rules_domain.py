@@ -10,9 +10,9 @@ from points.evaluation.book import Book
 from points.evaluation.conditions import All, Amount, Condition, DateRange, Not, OneOf, TimeWindow, Weekday
 from points.evaluation.matching import Situation, compiled
 from points.evaluation.narrowing import narrowed
-from points.evaluation.rule import Limit, Retirement
+from points.evaluation.rule import Coupon, Limit, Retirement
 from points.rules.domain import cautions, contradictions, disjoint, overlaps
-from tests.points.evaluation.world import LONG_AGO, NOON, SHANGHAI, bought, fixed, rate, someone, times
+from tests.points.evaluation.world import LONG_AGO, NOON, SHANGHAI, bought, fixed, rate, rule, someone, times
 
 WORDS = ("web", "app", "till")
 DAY = timedelta(days=1)
@@ -76,6 +76,8 @@ def test_contradictions_name_the_field() -> None:
         "limits.1",
     ]
     assert [one.field for one in contradictions(fixed("a", 1, exclusive=True, group="g"))] == ["stacking.group"]
+    gift = rule("a", Coupon(template="gift"), group="g")
+    assert [one.field for one in contradictions(gift)] == ["stacking.group"]
     assert contradictions(rate()) == []
 
 

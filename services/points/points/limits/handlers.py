@@ -102,7 +102,7 @@ async def save(
             BudgetExhausted(
                 rule=rule.key,
                 version=rule.version,
-                name=rule.names.get("en", ""),
+                name=rule.names.get("en") or rule.names.get("zh-CN", ""),
                 wallet=rule.wallet,
                 budget=limit.amount,
                 resets_at=midnight(resets_on, terms.zone) if resets_on else None,

@@ -72,6 +72,8 @@ def _of_effect(rule: Rule) -> Iterator[tuple[str, str]]:
     if rule.occasion == ACTIVITY and isinstance(rule.effect, Rate | Multiplier):
         yield "effect", "an activity has no amount: give fixed points or a coupon"
     if isinstance(rule.effect, Coupon):
+        if rule.group:
+            yield "stacking.group", "a coupon cannot be compared with points: no group knows whether it is the best"
         if rule.waiting or rule.expiry:
             yield "waiting" if rule.waiting else "expiry", "a coupon has terms of its own, in its template"
         for number, limit in enumerate(rule.limits):
