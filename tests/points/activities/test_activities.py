@@ -1,6 +1,7 @@
 """Activities earn, follow the order they name, and set free what waited for them."""
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -190,6 +191,20 @@ async def test_activity_over_http_earns_once(points_database: Database, operator
     stranger = await operator.post("/v1/activities", json=body(uuid4(), "b"))
     assert (stranger.status_code, stranger.json()["code"]) == (404, "unknown_member")
     assert await balance(points_database, someone) == (5, 0)
+
+
+async def test_whole_number_written_with_a_point_is_that_number_and_no_yes(
+    points_database: Database, operator: httpx.AsyncClient
+) -> None:
+    """What many languages send for 1."""
+    one = {"kind": "field", "name": "stars", "op": "equals", "values": [1]}
+    await rule(points_database, "rated", {"kind": "fixed", "points": 9}, occasion=SHARING, when=one)
+    someone = await member(points_database)
+    told = await operator.post("/v1/activities", json=body(someone, "a", fields={"stars": 1.0, "again": True}))
+    assert told.status_code == 200, told.text
+    assert await balance(points_database, someone) == (9, 0)
+    (kept,) = (await operator.get("/v1/activities", params={"member_id": str(someone)})).json()["items"]
+    assert json.dumps(kept["fields"]) == '{"again": true, "stars": 1}'
 
 
 async def test_batch_takes_each_for_itself_and_the_list_tells_what_each_earned(
