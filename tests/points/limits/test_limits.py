@@ -12,6 +12,7 @@ import pytest
 from common.events import Event
 from common.events.purchases import PurchaseLine, RefundLine
 from common.storage import Database
+from tests.points.activities.test_activities import did
 from tests.points.world import PAYLOADS, day, happen, member, programme, purchase, refund, rows, rule, tiers, value
 
 USED = "SELECT rule, holder, period, points, uses FROM limit_usage ORDER BY rule, period, points"
@@ -231,3 +232,24 @@ async def test_new_version_goes_on_with_what_the_old_one_used(points_database: D
     await rule(points_database, "gift", {"kind": "fixed", "points": 1}, limits=[to(2, unit=unit)])
     await happen(points_database, *(purchase(someone, key, 1_00) for key in "bc"))
     assert await sum_of_points(points_database) == 2
+
+
+async def test_activities_at_once_share_a_budget_with_nothing_beyond_it_and_give_back_with_their_orders(
+    points_database: Database,
+) -> None:
+    shared = {"kind": "activity", "activity": "shared"}
+    await rule(
+        points_database, "friend", {"kind": "fixed", "points": 30}, occasion=shared, limits=[to(250, scope="budget")]
+    )
+    buyer, friends = await member(points_database), [await member(points_database) for _ in range(20)]
+    await happen(points_database, *(purchase(buyer, f"o{number}", 1_00) for number in range(20)))
+    await at_once(
+        points_database,
+        [did(friend, f"a{number}", order_id=f"o{number}") for number, friend in enumerate(friends)],
+    )
+    earned = "SELECT COALESCE(sum(balance), 0) FROM wallets WHERE member_id = ANY(:friends)"
+    assert await value(points_database, earned, friends=friends) == 250
+    assert await used(points_database) == [("friend", "ever", 250, 9)]
+    await at_once(points_database, [refund(f"o{number}", f"r{number}", 1_00) for number in range(20)])
+    assert await value(points_database, earned, friends=friends) == 0
+    assert await used(points_database) == [("friend", "ever", 0, 0)]
