@@ -25,7 +25,7 @@ from points.redemption.problems import PROBLEMS as REDEMPTION_PROBLEMS
 from points.reports.handlers import RangeError
 from points.rewards.problems import PROBLEMS as REWARD_PROBLEMS
 from points.rules.domain import DraftUnknownError, RuleStateError, RuleUnknownError
-from points.simulation.errors import NothingChangedError, WhatIfOverError, WhatIfUnknownError
+from points.simulation.errors import EmptyRangeError, NothingChangedError, WhatIfOverError, WhatIfUnknownError
 
 PROBLEMS = {
     MemberUnknownError: problem(404, "unknown_member", "Member not known"),
@@ -46,6 +46,7 @@ PROBLEMS = {
     RangeError: problem(422, "bad_range", "These days cannot be asked for"),
     WhatIfUnknownError: problem(404, "unknown_what_if", "What-if not known"),
     WhatIfOverError: problem(409, "what_if_over", "The what-if is over"),
+    EmptyRangeError: problem(422, "empty_range", "The what-if has no time to look at"),
     NothingChangedError: problem(422, "nothing_changed", "The what-if changes nothing"),
     **REWARD_PROBLEMS,
     **REDEMPTION_PROBLEMS,

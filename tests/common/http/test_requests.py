@@ -105,6 +105,8 @@ async def test_the_answer_does_not_repeat_what_was_sent(operator: httpx.AsyncCli
         {"name": "a", "amount": 1, "note": "\x00"},
         {"name": "a", "amount": 1, "since": "0001-01-01T00:00:00+14:00"},
         {"name": "a", "amount": 1, "since": "9999-12-31T23:59:59-14:00"},
+        {"name": "a", "amount": 1, "since": "0001-01-01T00:00:00Z"},
+        {"name": "a", "amount": 1, "since": "9999-12-31T23:59:59.999999Z"},
         {"name": "a", "amount": 1, "since": "2024-01-01T00:00:00"},
         {"name": "a", "amount": 1, "since": "yesterday"},
         {"name": "a", "amount": 1, "since": "1700000000"},

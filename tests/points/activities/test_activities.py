@@ -1,5 +1,7 @@
 """Activities earn, follow the order they name, and set free what waited for them."""
 
+import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +18,7 @@ from tests.points.world import (
     SHOP,
     balance,
     day,
+    deliver,
     happen,
     member,
     purchase,
@@ -132,6 +135,29 @@ async def test_event_that_came_before_its_purchase_sets_it_free_at_once(points_d
     assert (await balance(points_database, someone), await pending(points_database, someone)) == ((130, 0), 0)
 
 
+async def test_event_sets_free_what_waits_for_it_and_nothing_that_waits_for_its_day(points_database: Database) -> None:
+    await rule(points_database, "later", {"kind": "fixed", "points": 30}, waiting={"kind": "event"})
+    await rule(points_database, "days", {"kind": "fixed", "points": 7}, waiting={"kind": "days", "days": 3_000})
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00))
+    await happen(points_database, did(someone, "v", "return_window_closed", order_id="a", occurred_at=day(7)))
+    assert (await balance(points_database, someone), await pending(points_database, someone)) == ((130, 0), 7)
+
+
+async def test_event_that_crosses_its_purchase_sets_it_free(points_database: Database) -> None:
+    """The event looked for the purchase before that was there, and then waited for the wallet until it was."""
+    await rule(points_database, "later", {"kind": "fixed", "points": 30}, waiting={"kind": "event"})
+    someone = await member(points_database)
+    closed = did(someone, "v", "return_window_closed", order_id="a", occurred_at=day(7))
+    async with points_database.transaction() as tx:
+        await deliver(tx, [purchase(someone, "a", 100_00)])
+        waiting = asyncio.create_task(happen(points_database, closed))
+        while not await value(points_database, "SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+    assert await waiting == []
+    assert (await balance(points_database, someone), await pending(points_database, someone)) == ((130, 0), 0)
+
+
 async def test_return_takes_what_waits_first(points_database: Database) -> None:
     await rule(points_database, "later", {"kind": "fixed", "points": 30}, waiting={"kind": "event"})
     someone = await member(points_database)
@@ -165,6 +191,20 @@ async def test_activity_over_http_earns_once(points_database: Database, operator
     stranger = await operator.post("/v1/activities", json=body(uuid4(), "b"))
     assert (stranger.status_code, stranger.json()["code"]) == (404, "unknown_member")
     assert await balance(points_database, someone) == (5, 0)
+
+
+async def test_whole_number_written_with_a_point_is_that_number_and_no_yes(
+    points_database: Database, operator: httpx.AsyncClient
+) -> None:
+    """What many languages send for 1."""
+    one = {"kind": "field", "name": "stars", "op": "equals", "values": [1]}
+    await rule(points_database, "rated", {"kind": "fixed", "points": 9}, occasion=SHARING, when=one)
+    someone = await member(points_database)
+    told = await operator.post("/v1/activities", json=body(someone, "a", fields={"stars": 1.0, "again": True}))
+    assert told.status_code == 200, told.text
+    assert await balance(points_database, someone) == (9, 0)
+    (kept,) = (await operator.get("/v1/activities", params={"member_id": str(someone)})).json()["items"]
+    assert json.dumps(kept["fields"]) == '{"again": true, "stars": 1}'
 
 
 async def test_batch_takes_each_for_itself_and_the_list_tells_what_each_earned(

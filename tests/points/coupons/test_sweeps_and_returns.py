@@ -7,6 +7,7 @@ from uuid import UUID
 
 from common.storage import Database
 from points import keyring
+from points.accruals.domain import Purchase
 from points.cascade.domain import Returned
 from points.coupon_codes import minting
 from points.coupon_pools import handlers as pools
@@ -97,6 +98,12 @@ async def follow(database: Database, *returns: Returned) -> list[Any]:
         return await handlers.purchases_returned(tx, wallets, returns)
 
 
+def bought(member_id: UUID, order_id: str, *, returned: int) -> Purchase:
+    now = datetime.now(UTC)
+    none = ("", "", None, "base", False, "floor")
+    return Purchase(SHOP, order_id, member_id, "CNY", 10, 10, *none, returned, None, now, now, b"")
+
+
 def whole(member_id: UUID, order_id: str) -> Returned:
     return Returned(
         member_id=member_id,
@@ -108,6 +115,7 @@ def whole(member_id: UUID, order_id: str) -> Returned:
         basis=10,
         before=4,
         after=10,
+        purchase=bought(member_id, order_id, returned=10),
     )
 
 

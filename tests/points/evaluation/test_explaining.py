@@ -5,6 +5,8 @@ from uuid import uuid4
 
 import pytest
 
+from common.events import event_of
+from common.events.members import MemberMerged
 from common.storage import Database
 from tests.points.conftest import Client
 from tests.points.world import SHOP, day, happen, member, programme, purchase, refund, rule, tiers, value
@@ -78,6 +80,20 @@ async def test_cart_of_a_member_knows_the_tier_the_first_purchase_and_what_limit
     assert await value(points_database, "SELECT count(*) FROM purchases") == 2
     unknown = await operator.post(SIMULATE, json={"occasion": CART, "member_id": str(uuid4())})
     assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_member")
+
+
+async def test_cart_of_a_member_who_was_merged_is_that_of_who_stayed(
+    points_database: Database, operator: Client
+) -> None:
+    """As the purchase would be: one limit for one person."""
+    stayed, gone = await member(points_database), await member(points_database)
+    limits = [{"scope": "member", "period": "ever", "unit": "uses", "amount": 1}]
+    await rule(points_database, "once", {"kind": "fixed", "points": 50}, limits=limits)
+    merged = MemberMerged(merge_id=uuid4(), member_id=stayed, absorbed_member_id=gone, occurred_at=day(0))
+    await happen(points_database, event_of(merged))
+    await happen(points_database, purchase(stayed, "a", 100_00, at=day(1)))
+    found = await ask(operator, person=None, member_id=str(gone), occurred_at=day(2).isoformat())
+    assert told(found)["once"] == ("limit_reached", 0)
 
 
 async def test_drafts_and_rules_under_trial_come_in_for_published_ones(

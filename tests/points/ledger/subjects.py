@@ -49,7 +49,7 @@ class InMemory:
         domain.credit(self.wallet, points, why, instant(expires), available_at=available_at, waits=event)
 
     def release(self, order: str) -> None:
-        for lot in [lot for lot in self.wallet.lots or () if lot.order_id == order]:
+        for lot in [lot for lot in self.wallet.lots or () if lot.order_id == order and lot.available_at is None]:
             domain.release(self.wallet, lot, self.cause("released", order))
 
     def spend(self, points: int, to_account: str) -> int:

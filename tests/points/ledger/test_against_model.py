@@ -50,7 +50,7 @@ class Comparison(RuleBasedStateMachine):
 
     @rule(order=ORDERS)
     def return_window_closes(self, order: str) -> None:
-        self.model.end_waiting([lot for lot in self.model.lots if lot.order == order and lot.waits])
+        self.model.end_waiting([lot for lot in self.model.lots if lot.order == order and lot.waits == NEVER])
         self.real.release(order)
 
     @rule(points=POINTS, hold=st.booleans())

@@ -10,8 +10,10 @@ from uuid import UUID
 import pytest
 
 from common.events import Event
+from common.events.purchases import PurchaseLine, RefundLine
 from common.storage import Database
-from tests.points.world import PAYLOADS, day, happen, member, programme, purchase, refund, rows, rule, value
+from tests.points.activities.test_activities import did
+from tests.points.world import PAYLOADS, day, happen, member, programme, purchase, refund, rows, rule, tiers, value
 
 USED = "SELECT rule, holder, period, points, uses FROM limit_usage ORDER BY rule, period, points"
 NOBODY = UUID(int=0)
@@ -109,6 +111,38 @@ async def test_return_gives_back_to_the_period_it_was_taken_from(points_database
     assert ("rate", "month:2025-03", 80, 1) in await used(points_database)
 
 
+TEA_AND_CUP = (
+    PurchaseLine(sku="tea", category="tea", quantity=1, amount=60_00),
+    PurchaseLine(sku="cup", category="ware", quantity=1, amount=40_00),
+)
+FOR_TEA = {"lines": {"categories": ["tea"]}}
+
+
+@pytest.mark.parametrize(
+    ("effect", "base"),
+    [
+        ({"kind": "rate", "points": 1, "per_minor_units": 100, **FOR_TEA}, {}),
+        ({"kind": "multiplier", "factor": "2", **FOR_TEA}, {}),
+        ({"kind": "multiplier", "factor": "2"}, FOR_TEA),
+    ],
+)
+async def test_line_that_comes_back_gives_back_what_of_the_budget_was_for_it(
+    points_database: Database, effect: dict[str, Any], base: dict[str, Any]
+) -> None:
+    """The cup earned nothing by this rule: its return must leave nothing to others, the tea's must leave all."""
+    await rule(points_database, "purchase_rate", {"kind": "rate", "points": 1, "per_minor_units": 100, **base})
+    await rule(points_database, "tea", effect, limits=[to(60, scope="budget")])
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00, lines=TEA_AND_CUP))
+    await happen(points_database, refund("a", "r1", 40_00, lines=(RefundLine(sku="cup", quantity=1, amount=40_00),)))
+    assert await used(points_database) == [("tea", "ever", 60, 1)]
+    # Priced again, it still knows what came back of which line.
+    await happen(points_database, tiers(someone, 1, ("gold", day(-5))))
+    assert await used(points_database) == [("tea", "ever", 60, 1)]
+    await happen(points_database, refund("a", "r2", 60_00, lines=(RefundLine(sku="tea", quantity=1, amount=60_00),)))
+    assert await used(points_database) == [("tea", "ever", 0, 0)]
+
+
 async def test_return_before_its_purchase_gives_back_all_the_same(points_database: Database) -> None:
     await only(
         points_database,
@@ -149,14 +183,16 @@ async def test_hundred_members_at_once_never_take_more_than_the_budget(points_da
 
 
 async def test_exhausted_budget_pays_again_after_a_return_and_is_told_again(points_database: Database) -> None:
-    await only(points_database, "gift", {"kind": "fixed", "points": 60}, limits=[to(100, scope="budget")])
+    gift = {"kind": "fixed", "points": 60}
+    await only(points_database, "gift", gift, limits=[to(100, scope="budget")], names={"zh-CN": "新年礼"})
     first, second = await member(points_database), await member(points_database)
     await happen(points_database, purchase(first, "a", 1_00), purchase(second, "b", 1_00), purchase(second, "c", 1_00))
     assert await sum_of_points(points_database) == 100
     await happen(points_database, refund("a", "r", 1_00))
     await happen(points_database, purchase(second, "d", 1_00))
     assert await sum_of_points(points_database) == 100
-    assert await value(points_database, "SELECT count(*) FROM outbox WHERE routing_key = 'budget.exhausted.v1'") == 2
+    told = await rows(points_database, f"{PAYLOADS} WHERE routing_key = 'budget.exhausted.v1'")
+    assert [json.loads(one.body)["name"] for one in told] == ["新年礼", "新年礼"]
     assert await used(points_database) == [("gift", "ever", 100, 2)]
 
 
@@ -196,3 +232,24 @@ async def test_new_version_goes_on_with_what_the_old_one_used(points_database: D
     await rule(points_database, "gift", {"kind": "fixed", "points": 1}, limits=[to(2, unit=unit)])
     await happen(points_database, *(purchase(someone, key, 1_00) for key in "bc"))
     assert await sum_of_points(points_database) == 2
+
+
+async def test_activities_at_once_share_a_budget_with_nothing_beyond_it_and_give_back_with_their_orders(
+    points_database: Database,
+) -> None:
+    shared = {"kind": "activity", "activity": "shared"}
+    await rule(
+        points_database, "friend", {"kind": "fixed", "points": 30}, occasion=shared, limits=[to(250, scope="budget")]
+    )
+    buyer, friends = await member(points_database), [await member(points_database) for _ in range(20)]
+    await happen(points_database, *(purchase(buyer, f"o{number}", 1_00) for number in range(20)))
+    await at_once(
+        points_database,
+        [did(friend, f"a{number}", order_id=f"o{number}") for number, friend in enumerate(friends)],
+    )
+    earned = "SELECT COALESCE(sum(balance), 0) FROM wallets WHERE member_id = ANY(:friends)"
+    assert await value(points_database, earned, friends=friends) == 250
+    assert await used(points_database) == [("friend", "ever", 250, 9)]
+    await at_once(points_database, [refund(f"o{number}", f"r{number}", 1_00) for number in range(20)])
+    assert await value(points_database, earned, friends=friends) == 0
+    assert await used(points_database) == [("friend", "ever", 0, 0)]

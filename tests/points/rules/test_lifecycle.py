@@ -1,6 +1,7 @@
 """A rule's life over the API: drafted, checked, published from an instant on, retired from an instant on."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -179,6 +180,16 @@ async def test_unpublishable_rule_is_refused_naming_fields_and_reasons(operator:
     assert "definition.effect" in [error["field"] for error in answer.json()["errors"]]
 
 
+@pytest.mark.parametrize("instant", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z"])
+async def test_rule_cannot_begin_or_end_at_the_ends_of_time(operator: Client, instant: str) -> None:
+    """They would be stored as infinities, and no purchase could be priced any more."""
+    await draft(operator, "tea")
+    published = await operator.post(f"{RULES}/tea/publish", json={"effective_from": instant})
+    assert (published.status_code, published.json()["errors"][0]["field"]) == (422, "body.effective_from")
+    retired = await operator.post(f"{RULES}/purchase_rate/retire", json={"retired_from": instant})
+    assert (retired.status_code, retired.json()["errors"][0]["field"]) == (422, "body.retired_from")
+
+
 async def test_coupon_rule_needs_a_template_that_is_issued(operator: Client) -> None:
     made = await draft(operator, "gift", effect={"kind": "coupon", "template": "nothing"})
     assert [one["field"] for one in made["check"]["errors"]] == ["effect.template"]
@@ -194,6 +205,15 @@ async def test_warnings_name_rules_that_pay_the_same(operator: Client) -> None:
         json={"rule": "tea", "definition": {**RATE, "when": {"kind": "tier", "one_of": ["jade"]}}},
     )
     assert {"field": "when", "reason": "the programme has no tier jade"} in checked.json()["warnings"]
+
+
+async def test_warnings_name_rules_that_will_pay_the_same(operator: Client) -> None:
+    """Published already, effective next year only."""
+    await draft(operator, "later")
+    await publish(operator, "later", effective_from=f"{datetime.now(UTC).year + 1}-01-01T00:00:00Z")
+    made = await draft(operator, "tea")
+    reasons = [one["reason"] for one in made["check"]["warnings"]]
+    assert "later version 1 pays for the same too: both count" in reasons
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from points.evaluation.book import Book
 from points.evaluation.conditions import All, Amount, Condition, DateRange, Not, OneOf, TimeWindow, Weekday
 from points.evaluation.matching import Situation, compiled
 from points.evaluation.narrowing import narrowed
-from points.evaluation.rule import Limit, Retirement
+from points.evaluation.occasion import Expiry
+from points.evaluation.rule import Coupon, Limit, Retirement, Waiting
 from points.rules.domain import cautions, contradictions, disjoint, overlaps
-from tests.points.evaluation.world import LONG_AGO, NOON, SHANGHAI, bought, fixed, rate, someone, times
+from tests.points.evaluation.world import LONG_AGO, NOON, SHANGHAI, bought, fixed, rate, rule, someone, times
 
 WORDS = ("web", "app", "till")
 DAY = timedelta(days=1)
@@ -76,6 +77,8 @@ def test_contradictions_name_the_field() -> None:
         "limits.1",
     ]
     assert [one.field for one in contradictions(fixed("a", 1, exclusive=True, group="g"))] == ["stacking.group"]
+    gift = rule("a", Coupon(template="gift"), group="g")
+    assert [one.field for one in contradictions(gift)] == ["stacking.group"]
     assert contradictions(rate()) == []
 
 
@@ -84,6 +87,10 @@ def test_cautions_and_overlaps() -> None:
     assert [one.field for one in cautions(times("a", "2", by_tier={"jade": "3"}), NOON, ["gold"])] == [
         "effect.by_tier.jade"
     ]
+    short = fixed("a", 1, waiting=Waiting(days=60), expiry=Expiry(kind="days", count=60))
+    assert [one.field for one in cautions(short, NOON, [])] == ["expiry.count"]
+    for life in (Expiry(kind="days", count=61), Expiry(kind="months", count=2), Expiry(kind="end_of_year"), None):
+        assert cautions(fixed("a", 1, waiting=Waiting(days=60), expiry=life), NOON, []) == []
     web, app = (OneOf(what="channel", values=frozenset({word})) for word in ("web", "app"))
     assert overlaps(rate("a", condition=web), [rate("b", condition=app), rate("a"), fixed("c", 1)]) == []
     assert len(overlaps(rate("a", condition=web), [rate("b"), rate("d", group="g")])) == 2

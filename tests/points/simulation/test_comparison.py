@@ -60,7 +60,14 @@ def test_two_rules_that_both_pay_a_purchase_are_found_and_the_smaller_payment_is
     assert found.overlaps == {("points", "bonus", "rate"): Overlap(before=0, after=2, points=7)}
 
 
-def test_a_multiplier_does_not_pay_twice_and_neither_does_another_wallet() -> None:
+def test_two_multipliers_that_both_multiply_a_purchase_are_a_pair_too() -> None:
+    found = compared(
+        replayed(ANN, [], [by("rate", 10), by("double", 10, multiplies=True), by("triple", 40, multiplies=True)])
+    )
+    assert found.overlaps == {("points", "double", "triple"): Overlap(before=0, after=1, points=10)}
+
+
+def test_a_multiplier_and_what_it_multiplies_are_no_pair_and_neither_does_another_wallet() -> None:
     found = compared(
         replayed(ANN, [], [by("rate", 10), by("double", 10, multiplies=True), by("growth", 10, wallet="growth")])
     )

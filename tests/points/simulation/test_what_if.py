@@ -119,6 +119,25 @@ async def test_a_what_if_that_changes_nothing_is_refused(client: Any) -> None:
     assert (refused.status_code, refused.json()["code"]) == (422, "nothing_changed")
 
 
+async def test_a_time_that_ends_before_it_begins_is_refused(client: Any) -> None:
+    body = {"changes": {"without": ["purchase_rate"]}, "occurred_from": "2025-02-01T00:00:00Z"}
+    async with client(role="operator") as operator:
+        for until in ("2025-02-01T00:00:00Z", "2025-01-01T00:00:00Z"):
+            refused = await operator.post("/v1/what-ifs", json={**body, "occurred_until": until})
+            assert (refused.status_code, refused.json()["code"]) == (422, "empty_range")
+        later = await operator.post("/v1/what-ifs", json={**body, "occurred_from": "2999-01-01T00:00:00Z"})
+        assert (later.status_code, later.json()["code"]) == (422, "empty_range")
+
+
+async def test_leaving_out_a_rule_that_there_is_not_is_refused(client: Any) -> None:
+    async with client(role="operator") as operator:
+        asked = await operator.post("/v1/what-ifs", json={"changes": {"without": ["purchase_rat"]}})
+        cart = {"occasion": {"kind": "purchase", "amount": 100}, "person": {}, "without": ["purchase_rat"]}
+        tried = await operator.post("/v1/earning-rules/simulate", json=cart)
+    for answer in (asked, tried):
+        assert (answer.status_code, answer.json()["code"]) == (404, "unknown_rule")
+
+
 async def test_one_that_waits_can_be_cancelled_once(client: Any, points_database: Database) -> None:
     async with client(role="operator") as operator:
         body = {"changes": {"without": ["purchase_rate"]}}

@@ -6,12 +6,12 @@ An activity is known by (CloudEvents `source`, `activity_id`).
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from common.events.contract import Contract, Instant, Key
 
-FieldValue = bool | int | Key
-"""What a field may hold: yes or no, a whole number, a word of 1 to 200 characters."""
+FieldValue = StrictBool | int | Key
+"""What a field may hold: yes or no, a whole number (1.0 is one, too), a word of 1 to 200 characters."""
 
 
 class ActivityCompleted(Contract):

@@ -5,7 +5,7 @@ shorter text: `Annotated[Text, Field(max_length=50)]`.
 """
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -14,6 +14,7 @@ from common.events import contract
 from common.events.contract import MAX_BIGINT, MAX_MONEY
 
 MAX_PAGE = 200
+FIRST_YEAR, LAST_YEAR = 2, 9998
 
 
 def storable(text: str) -> str:
@@ -40,6 +41,14 @@ def _written_out(value: object) -> object:
         raise ValueError("must be a date and a time with its zone, like 2026-01-31T12:00:00+08:00")
     if isinstance(value, (int, float)):
         raise ValueError("must be text, like 2026-01-31T12:00:00+08:00")
+    return value
+
+
+def _within_all_zones(value: datetime) -> datetime:
+    # The first instant of year 1 and the last of 9999 are stored as infinities and come back without a zone, and near
+    # them no other zone's local time can be told.
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(f"must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
     return value
 
 
@@ -80,9 +89,12 @@ Currency = Annotated[
 Day = Annotated[date, BeforeValidator(_day_written_out), WithJsonSchema({"type": "string", "format": "date"})]
 """A calendar day, written out: 1990-02-28."""
 Instant = Annotated[
-    contract.Instant, BeforeValidator(_written_out), WithJsonSchema({"type": "string", "format": "date-time"})
+    contract.Instant,
+    BeforeValidator(_written_out),
+    AfterValidator(_within_all_zones),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-"""RFC 3339 date and time with its zone, kept in UTC."""
+"""RFC 3339 date and time with its zone, of the years 2 to 9998, kept in UTC."""
 
 
 class RequestBody(BaseModel):

@@ -29,6 +29,7 @@ LIMITS = (
         uses bigint NOT NULL,
         points_back bigint NOT NULL,
         uses_back bigint NOT NULL,
+        by_line bigint[],
         CONSTRAINT pk_limit_takings PRIMARY KEY (kind, source, key, rule, holder, period),
         CONSTRAINT ck_limit_takings_points_back CHECK (points_back BETWEEN 0 AND points),
         CONSTRAINT ck_limit_takings_uses_back CHECK (uses_back BETWEEN 0 AND uses)
@@ -41,6 +42,7 @@ COMMENTS = {
     "limit_usage.period": "ever, or like day:2026-11-22, month:2026-11",
     "limit_takings.kind": "purchase or activity",
     "limit_takings.key": "order id or activity id",
+    "limit_takings.by_line": "points, spread over the purchase's lines; null: by their nets",
 }
 
 

@@ -20,6 +20,7 @@ from points.earning.domain import MAX_EARNED
 from points.earning.posting import Occurred, credit_all
 from points.earning.pricing import Pricing, know, pricing
 from points.facts import handlers as facts
+from points.facts.domain import Known
 from points.ledger import handlers as ledger
 from points.ledger.handlers import Wallets
 from points.limits import handlers as limits
@@ -33,9 +34,7 @@ async def take(tx: Transaction, events: Sequence[Doing]) -> list[Outcome]:
     """Credit what activities earn, by the queue or by HTTP; those that cannot be are named and have no effect."""
     priced = await pricing(tx)
     orders = {order for event in events if (order := order_of(event))[1]}
-    bought = await accruals.purchases(tx, orders) if orders else {}
-    members = {event.data.member_id for event in events} | {purchase.member_id for purchase in bought.values()}
-    wallets, known = await facts.lock(tx, members, priced.book.needs)
+    wallets, known, bought = await _lock(tx, priced, {event.data.member_id for event in events}, orders)
     await know(tx, priced, known)
     hashes = await store.body_hashes(tx, [(event.source, event.data.activity_id) for event in events])
     gone = await accruals.wholly_returned(tx, orders) if orders else set()
@@ -50,6 +49,22 @@ async def take(tx: Transaction, events: Sequence[Doing]) -> list[Outcome]:
     if batch.taken:
         await _keep(tx, batch, priced, wallets, bought)
     return outcomes
+
+
+async def _lock(
+    tx: Transaction, priced: Pricing, members: set[UUID], orders: set[Key]
+) -> tuple[Wallets, Known, dict[Key, Purchase]]:
+    """The wallets of these members and of those who bought the orders, and the purchases that are known then."""
+    bought = await accruals.purchases(tx, orders) if orders else {}
+    while True:
+        members |= {purchase.member_id for purchase in bought.values()}
+        wallets, known = await facts.lock(tx, members, priced.book.needs)
+        # While we waited for the wallets, the very purchase may have come that did not find the activity.
+        missing = orders - bought.keys()
+        come = await accruals.purchases(tx, missing) if missing else {}
+        bought |= come
+        if all(purchase.member_id in members for purchase in come.values()):
+            return wallets, known, bought
 
 
 async def activities_completed(tx: Transaction, events: Sequence[Doing]) -> list[Outcome]:

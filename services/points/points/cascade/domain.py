@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from points.accruals.domain import Purchase
+
 
 class Bought(NamedTuple):
     """A purchase that was taken in. `basis` in minor units; `quantities` by sku; `points` by wallet."""
@@ -38,7 +40,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
-    """A return that was applied: of `basis` minor units `before` had come back, now `after` have."""
+    """A return that was applied: of `basis` minor units `before` had come back, now `after` have. `purchase` is as the
+    return left it.
+    """
 
     member_id: UUID
     source: str
@@ -49,6 +53,7 @@ class Returned:
     basis: int
     before: int
     after: int
+    purchase: Purchase
 
     @property
     def wholly(self) -> bool:

@@ -160,6 +160,12 @@ class Book:
             valid = self._valid[place] = Valid(self._counting(occurred_at, recorded_at))
         return valid
 
+    def from_then_on(self, now: datetime) -> list[Rule]:
+        """The versions that count now, or will by what is published now."""
+        instants = [now, *(at for at in self._occurred if at > now)]
+        found = {(rule.key, rule.version): rule for at in instants for rule in self.valid_at(at, now).rules}
+        return list(found.values())
+
     def version(self, key: str, version: int) -> Rule | None:
         return next((rule for rule in self.rules if (rule.key, rule.version) == (key, version)), None)
 

@@ -57,10 +57,11 @@ class CouponGrant(NamedTuple):
 
 
 class Used(NamedTuple):
-    """What a rule with limits gave: for `Usage.take`."""
+    """What a rule with limits gave: for `Usage.take`. `by_line` as in `Earned`; None: as the lines' nets are."""
 
     rule: Rule
     points: int
+    by_line: tuple[int, ...] | None = None
 
 
 class Evaluation(NamedTuple):
@@ -74,10 +75,7 @@ class Evaluation(NamedTuple):
 def earned_in(found: Sum, wallet: str, occasion: Occasion, terms: Terms) -> tuple[list[Earned], list[Used]]:
     """The credits of one wallet, and what of them limits have to know."""
     formula, points = found.formula, found.points(terms.rounding)
-    used: list[Used] = []
-    if formula.limited:
-        given = zip(formula.entries, points, strict=True)
-        used = [Used(entry.rule, points) for entry, points in given if entry.limited and points > 0]
+    used = _used(found, points) if formula.limited else []
     if not formula.own_terms:
         total = sum(points)
         shares = _shares(found, points, range(len(points)))
@@ -99,6 +97,16 @@ def earned_in(found: Sum, wallet: str, occasion: Occasion, terms: Terms) -> tupl
         for (waiting, expiry), places in _credits(found, points).items()
         if (total := sum(points[place] for place in places))
     ], used
+
+
+def _used(found: Sum, points: Sequence[int]) -> list[Used]:
+    used: list[Used] = []
+    for place, entry in enumerate(found.formula.entries):
+        given = points[place]
+        if entry.limited and given > 0:
+            by_line = found.by_line_of(place)
+            used.append(Used(entry.rule, given, None if by_line is None else spread(given, by_line)))
+    return used
 
 
 def earned_at_once(
@@ -172,11 +180,12 @@ def _by_line(found: Sum, total: int, lines: Sequence[Line]) -> tuple[int, ...] |
     if len(lines) == 1:
         return (total,)
     nets = [line.net for line in lines]
-    if found.by_line is None:
+    by_line = found.by_line()
+    if by_line is None:
         return spread(total, nets)
     whole = sum(nets)
-    rest = max(0, sum(found.numerators) - sum(found.by_line))
-    return spread(total, [of_line * whole + rest * net for of_line, net in zip(found.by_line, nets, strict=True)])
+    rest = max(0, sum(found.numerators) - sum(by_line))
+    return spread(total, [of_line * whole + rest * net for of_line, net in zip(by_line, nets, strict=True)])
 
 
 def end_of(expiry: Expiry | None, wallet: str, earned_at: datetime, terms: Terms) -> datetime | None:

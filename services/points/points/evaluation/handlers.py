@@ -36,14 +36,17 @@ class Simulated:
 
 
 async def trial(tx: Transaction, book: Book, drafts: Sequence[str], changes: Changes) -> Book:
-    """The published rules with these drafts and changes. Raises DraftUnknownError."""
+    """The published rules with these drafts and changes. Raises DraftUnknownError, RuleUnknownError."""
     return changed(book, await with_drafts(tx, drafts, changes))
 
 
 async def person_of(tx: Transaction, priced: Pricing, member_id: UUID, occasion: Occasion) -> Person:
-    """The member as known now of then; whether it would be the first purchase, too. Raises MemberUnknownError."""
+    """The member as known now of then (after a merge: who it was then); whether it would be the first purchase, too.
+    Raises MemberUnknownError.
+    """
     await ledger.wallets_of(tx, member_id)
     await know(tx, priced, await facts.known(tx, [member_id], priced.book.needs))
+    member_id = priced.known.person(member_id, occasion.occurred_at)
     firsts = await accruals.firsts(tx, [member_id])
     first = firsts.get(member_id.int)
     return priced.person(

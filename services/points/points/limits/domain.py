@@ -1,6 +1,6 @@
 """What limits of rules have been used, by whom and in which period; what is left; what comes back."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
@@ -8,11 +8,13 @@ from typing import NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from points.accruals.domain import Purchase, taken_in_total
 from points.evaluation.calendar import week_start
 from points.evaluation.earned import Evaluation
 from points.evaluation.matching import Situation, Test, of_occasion
 from points.evaluation.occasion import Occasion, Person
 from points.evaluation.rule import BUDGET, EVER, ORDER, POINTS, Limit, Room, Rule
+from points.evaluation.sums import spread
 
 EVERYBODY = UUID(int=0)
 """Holds what is used of budgets."""
@@ -40,7 +42,9 @@ class Row:
 
 
 class Taking(NamedTuple):
-    """What one occasion (kind, source, key) took of one row, and how much of that has come back."""
+    """What one occasion (kind, source, key) took of one row, and how much of that has come back. `by_line`: what its
+    lines have of the points; None: in proportion to their nets.
+    """
 
     kind: str
     source: str
@@ -52,6 +56,7 @@ class Taking(NamedTuple):
     uses: int
     points_back: int
     uses_back: int
+    by_line: Sequence[int] | None = None
 
     @property
     def row(self) -> RowKey:
@@ -146,16 +151,23 @@ class Usage:
         return limit.amount - (row.points if limit.unit == POINTS else row.uses)
 
     def take(
-        self, evaluation: Evaluation, occasion: Occasion, member_id: UUID, day: date, *, returned: int = 0
+        self,
+        evaluation: Evaluation,
+        occasion: Occasion,
+        member_id: UUID,
+        day: date,
+        *,
+        purchase: Purchase | None = None,
     ) -> None:
-        """Count what the occasion was given. `returned` minor units of its basis have come back already."""
-        for rule, points in evaluation.used:
+        """Count what the occasion was given, less what has come back of its `purchase` already."""
+        for rule, points, by_line in evaluation.used:
             rows = rows_of(rule, member_id, day, self.first_day_of_week)
             before = {limit: self._left(limit, key) for limit, key in rows.items()}
-            back = given_back(points, 1, returned, occasion.basis)
             for key in in_order(set(rows.values())):
-                one = Taking(occasion.kind, occasion.source, occasion.key, *key, points, 1, *back)
-                self._move(one.row, points - back[0], 1 - back[1])
+                one = Taking(occasion.kind, occasion.source, occasion.key, *key, points, 1, 0, 0, by_line)
+                if purchase is not None and purchase.returned:
+                    one = give_back(one, purchase)
+                self._move(one.row, points - one.points_back, 1 - one.uses_back)
                 self.changed[one.occasion, one.row] = one
             for limit, key in rows.items():
                 if limit.scope == BUDGET and before[limit] > 0 >= self._left(limit, key):
@@ -166,7 +178,8 @@ class Usage:
         """Undo what an occasion took, so that it can be evaluated anew. Its takings must have been loaded."""
         for one in self.takings.pop((kind, source, key), []):
             self._move(one.row, one.points_back - one.points, one.uses_back - one.uses)
-            self.changed[one.occasion, one.row] = one._replace(points=0, uses=0, points_back=0, uses_back=0)
+            nothing = one._replace(points=0, uses=0, points_back=0, uses_back=0, by_line=None)
+            self.changed[one.occasion, one.row] = nothing
 
     def _move(self, key: RowKey, points: int, uses: int) -> None:
         row = self.rows.setdefault(key, Row())
@@ -175,21 +188,21 @@ class Usage:
         row.changed = True
 
 
-def given_back(points: int, uses: int, returned: int, basis: int) -> tuple[int, int]:
-    """How much of a taking has come back in all when `returned` of `basis` came back: a share of the points, and the
-    use once nothing is left. Cumulative, so that any split sums to the whole.
+def give_back(taking: Taking, purchase: Purchase) -> Taking:
+    """The taking, by what has come back of its purchase now: of the points what its returns take of what the rule gave
+    (so that a line gives back what it was given for), of the uses all once nothing is left. Never less than before.
     """
-    if returned <= 0:
-        return 0, 0
-    if returned >= basis:
-        return points, uses
-    return points * returned // basis, 0
-
-
-def give_back(taking: Taking, returned: int, basis: int) -> Taking:
-    """The taking once so much of its purchase has come back; never less than had come back before."""
-    points, uses = given_back(taking.points, taking.uses, returned, basis)
+    by_line = taking.by_line
+    if by_line is None and purchase.lines:
+        by_line = spread(taking.points, [line[3] for line in purchase.lines])
+    points = taken_in_total(purchase, taking.points, by_line)
+    uses = taking.uses if purchase.returned and not purchase.survives else 0
     return taking._replace(points_back=max(points, taking.points_back), uses_back=max(uses, taking.uses_back))
+
+
+def all_back(taking: Taking) -> Taking:
+    """The taking of an occasion that counts no more."""
+    return taking._replace(points_back=taking.points, uses_back=taking.uses)
 
 
 def wanted_rows(

@@ -13,13 +13,14 @@ from uuid import UUID
 from common.events import Event
 from common.events.rules import BudgetExhausted
 from common.storage import Transaction
+from points.accruals.domain import Purchase
 from points.cascade.domain import Effect, Returned
 from points.evaluation.book import LIMITS, Book
 from points.evaluation.earned import Evaluation
 from points.evaluation.occasion import PURCHASE, Occasion, Terms
 from points.ledger.handlers import Wallets
 from points.limits import store
-from points.limits.domain import EVERYBODY, Row, Taking, Usage, give_back, wanted_rows
+from points.limits.domain import EVERYBODY, Row, Taking, Usage, all_back, give_back, wanted_rows
 from points.times import midnight
 
 OccasionKey = tuple[str, str, str]
@@ -67,12 +68,18 @@ async def takings(tx: Transaction, occasions: Iterable[OccasionKey]) -> list[Tak
 
 
 def take(
-    usage: Usage, evaluation: Evaluation, occasion: Occasion, member_id: UUID, terms: Terms, *, returned: int = 0
+    usage: Usage,
+    evaluation: Evaluation,
+    occasion: Occasion,
+    member_id: UUID,
+    terms: Terms,
+    *,
+    purchase: Purchase | None = None,
 ) -> None:
-    """Count what the occasion was given; `returned` minor units of its basis have come back before."""
+    """Count what the occasion was given, less what has come back of its `purchase` before."""
     if evaluation.used:
         day = occasion.occurred_at.astimezone(terms.zone).date()
-        usage.take(evaluation, occasion, member_id, day, returned=returned)
+        usage.take(evaluation, occasion, member_id, day, purchase=purchase)
 
 
 def release(usage: Usage, occasion: Occasion) -> None:
@@ -95,7 +102,7 @@ async def save(
             BudgetExhausted(
                 rule=rule.key,
                 version=rule.version,
-                name=rule.names.get("en", ""),
+                name=rule.names.get("en") or rule.names.get("zh-CN", ""),
                 wallet=rule.wallet,
                 budget=limit.amount,
                 resets_at=midnight(resets_on, terms.zone) if resets_on else None,
@@ -108,28 +115,26 @@ async def save(
 
 async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequence[Returned]) -> list[Effect]:
     """Give back what returned purchases took of limits, to the very periods it was taken from."""
-    return await _give_back(
-        tx, [((PURCHASE, one.order_source, one.order_id), one, one.after, one.basis) for one in returns]
-    )
+    return await _give_back(tx, [((PURCHASE, one.order_source, one.order_id), one) for one in returns])
 
 
 async def undone(tx: Transaction, occasions: Iterable[OccasionKey]) -> None:
     """Occasions that count no more at all (an activity whose order came back): all they took is given back."""
-    await _give_back(tx, [(occasion, None, 1, 1) for occasion in occasions])
+    await _give_back(tx, [(occasion, None) for occasion in occasions])
 
 
-async def _give_back(tx: Transaction, wanted: Sequence[tuple[OccasionKey, Returned | None, int, int]]) -> list[Effect]:
-    found = await store.takings(tx, [occasion for occasion, *_ in wanted])
+async def _give_back(tx: Transaction, wanted: Sequence[tuple[OccasionKey, Returned | None]]) -> list[Effect]:
+    found = await store.takings(tx, [occasion for occasion, _ in wanted])
     if not found:
         return []
     current = {(taking.occasion, taking.row): taking for taking in found}
     rows = await store.lock(tx, {taking.row for taking in found})
     effects: list[Effect] = []
-    for occasion, returned, after, basis in wanted:
+    for occasion, returned in wanted:
         for key, taking in current.items():
             if key[0] != occasion:
                 continue
-            now = give_back(taking, after, basis)
+            now = all_back(taking) if returned is None else give_back(taking, returned.purchase)
             points, uses = now.points_back - taking.points_back, now.uses_back - taking.uses_back
             if not (points or uses):
                 continue

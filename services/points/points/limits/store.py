@@ -33,14 +33,18 @@ _KEEP = """
         CAST(:points AS bigint[]), CAST(:uses AS bigint[]))
     ON CONFLICT (rule, holder, period) DO UPDATE SET points = excluded.points, uses = excluded.uses
 """
-_TAKING = ("kind", "source", "key", *_ROW, "points", "uses", "points_back", "uses_back")
+_TAKING = ("kind", "source", "key", *_ROW, "points", "uses", "points_back", "uses_back", "by_line")
 _KEEP_TAKINGS = """
-    INSERT INTO limit_takings (kind, source, key, rule, holder, period, points, uses, points_back, uses_back)
-    SELECT * FROM unnest(CAST(:kind AS text[]), CAST(:source AS text[]), CAST(:key AS text[]), CAST(:rule AS text[]),
+    INSERT INTO limit_takings (kind, source, key, rule, holder, period, points, uses, points_back, uses_back,
+        by_line)
+    SELECT kind, source, key, rule, holder, period, points, uses, points_back, uses_back, CAST(by_line AS bigint[])
+    FROM unnest(CAST(:kind AS text[]), CAST(:source AS text[]), CAST(:key AS text[]), CAST(:rule AS text[]),
         CAST(:holder AS uuid[]), CAST(:period AS text[]), CAST(:points AS bigint[]), CAST(:uses AS bigint[]),
-        CAST(:points_back AS bigint[]), CAST(:uses_back AS bigint[]))
+        CAST(:points_back AS bigint[]), CAST(:uses_back AS bigint[]), CAST(:by_line AS text[]))
+        AS new(kind, source, key, rule, holder, period, points, uses, points_back, uses_back, by_line)
     ON CONFLICT (kind, source, key, rule, holder, period) DO UPDATE SET points = excluded.points,
-        uses = excluded.uses, points_back = excluded.points_back, uses_back = excluded.uses_back
+        uses = excluded.uses, points_back = excluded.points_back, uses_back = excluded.uses_back,
+        by_line = excluded.by_line
 """
 _TAKINGS = f"""
     SELECT {", ".join(_TAKING)}
@@ -92,4 +96,10 @@ async def takings(tx: Transaction, occasions: Iterable[tuple[str, str, str]]) ->
 async def keep_takings(tx: Transaction, takings: Iterable[Taking]) -> None:
     found = sorted(takings, key=lambda one: (*one[:4], one.holder.int, one.period))
     if found:
-        await tx.execute(_KEEP_TAKINGS, columns(_TAKING, found))
+        rows = [(*one[:-1], None if one.by_line is None else _array(one.by_line)) for one in found]
+        await tx.execute(_KEEP_TAKINGS, columns(_TAKING, rows))
+
+
+def _array(numbers: Sequence[int]) -> str:
+    # unnest would take an array of arrays apart down to the numbers
+    return f"{{{','.join(map(str, numbers))}}}"

@@ -1,6 +1,7 @@
 """What of rules' limits has been used, and by which occasion."""
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from points.database import metadata
 
@@ -29,6 +30,12 @@ limit_takings = Table(
     Column("uses", BigInteger, nullable=False),
     Column("points_back", BigInteger, nullable=False),
     Column("uses_back", BigInteger, nullable=False),
+    Column(
+        "by_line",
+        ARRAY(BigInteger),
+        nullable=True,
+        comment="points, spread over the purchase's lines; null: by their nets",
+    ),
     CheckConstraint("points_back BETWEEN 0 AND points", name="points_back"),
     CheckConstraint("uses_back BETWEEN 0 AND uses", name="uses_back"),
 )

@@ -90,7 +90,7 @@ class Correcting:
         limits.release(usage, occasion)
         evaluation = priced.evaluate(occasion, person, purchase.recorded_at, usage, purchase.rounding)
         _refuse_too_many(purchase.key, evaluation)
-        limits.take(usage, evaluation, occasion, purchase.member_id, priced.terms, returned=purchase.returned)
+        limits.take(usage, evaluation, occasion, purchase.member_id, priced.terms, purchase=purchase)
         after = purchase._replace(tier=person.tier, is_first=is_first)
         credits = take_back(after, matched(before, priced.credits(occasion, evaluation)))
         return Repriced(purchase, after, corrections(before, credits), evaluation.grants)

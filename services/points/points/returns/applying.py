@@ -103,6 +103,7 @@ class Applying:
                 basis=after.basis,
                 before=before.returned,
                 after=after.returned,
+                purchase=after,
             )
         )
         lines = [("purchase", f"{after.order_id} returned", str(before.returned), str(after.returned))]

@@ -121,7 +121,7 @@ class Stacking(RequestBody):
     """How the rule stands beside others of its wallet that match too.
 
     Higher priority comes first. `exclusive`: nothing of its priority and below pays beside it; `stop`: nothing below.
-    Of one `group` only the rule that is best for the member pays.
+    Of one `group` only the rule that is best for the member pays. Coupons stand beside coupons, in no group.
     """
 
     priority: Annotated[StrictInt, Field(ge=-1000, le=1000)] = 0

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import combinations
+from math import inf
 
 from points.evaluation.conditions import (
     CHANNEL,
@@ -72,6 +73,8 @@ def _of_effect(rule: Rule) -> Iterator[tuple[str, str]]:
     if rule.occasion == ACTIVITY and isinstance(rule.effect, Rate | Multiplier):
         yield "effect", "an activity has no amount: give fixed points or a coupon"
     if isinstance(rule.effect, Coupon):
+        if rule.group:
+            yield "stacking.group", "a coupon cannot be compared with points: no group knows whether it is the best"
         if rule.waiting or rule.expiry:
             yield "waiting" if rule.waiting else "expiry", "a coupon has terms of its own, in its template"
         for number, limit in enumerate(rule.limits):
@@ -151,6 +154,8 @@ def _cautions(rule: Rule, now: datetime, tiers: frozenset[str]) -> Iterator[tupl
             yield f"limits.{number}.amount", f"is less than the {effect.points} points given at once"
     if rule.expiry and _is_over(rule.expiry, now):
         yield "expiry.at", "is over: the points would be gone at once"
+    if rule.expiry and rule.waiting and rule.waiting.days >= _longest_life(rule.expiry):
+        yield "expiry.count", f"ends before the {rule.waiting.days} days of waiting: nobody could spend the points"
     for part in parts(rule.condition) if rule.condition else ():
         match part:
             case OneOf(what="tier", values=values) if unknown := sorted(values - tiers):
@@ -159,6 +164,11 @@ def _cautions(rule: Rule, now: datetime, tiers: frozenset[str]) -> Iterator[tupl
                 yield "when", f"the days to {last} are over"
             case MemberDay(days=days) if max(days, default=0) > 28:
                 yield "when", f"not every month has a day {max(days)}; `last_day` is the last of each"
+
+
+def _longest_life(expiry: Expiry) -> float:
+    """Days; endless where it ends with the calendar."""
+    return expiry.count * {"days": 1, "months": 31}.get(expiry.kind, inf) if expiry.count else inf
 
 
 def _is_over(expiry: Expiry, now: datetime) -> bool:

@@ -92,7 +92,7 @@ async def check(tx: Transaction, key: str, definition: Definition) -> Checked:
         if template not in await coupon_templates.issued_now(tx, [template]):
             errors.append(Finding(field="effect.template", reason=f"no coupons of template {template} are issued now"))
     settings = await programme(tx)
-    others = (await book(tx)).valid_at(max(tx.now, rule.effective_from), tx.now).rules
+    others = (await book(tx)).from_then_on(tx.now)
     tiers = [step.key for step in settings.tiers]
     return Checked(errors=errors, warnings=[*cautions(rule, tx.now, tiers), *overlaps(rule, others)])
 

@@ -84,9 +84,9 @@ def _fields(row: Any) -> dict[str, Any]:
     pace = row.done / running.total_seconds() if running and row.done else None
     return {
         **{name: getattr(row, name) for name in WhatIfResponse.model_fields if hasattr(row, name)},
-        "percent": 100.0 if row.state == "finished" else round(100 * row.done / max(1, row.purchases), 1),
+        "percent": 100.0 if row.state == "finished" else min(100.0, round(100 * row.done / max(1, row.purchases), 1)),
         "per_second": round(pace, 1) if pace else None,
-        "seconds_left": round((row.purchases - row.done) / pace, 1) if pace and row.state == "running" else None,
+        "seconds_left": round(max(0, row.purchases - row.done) / pace, 1) if pace and row.state == "running" else None,
     }
 
 
@@ -101,7 +101,7 @@ def _whole(row: Any) -> WhatIfWhole:
 @router.post(
     "/v1/what-ifs",
     dependencies=[allow("rules:write")],
-    responses=may_answer(409, 422),
+    responses=may_answer(404, 409, 422),
     status_code=202,
     summary="Replay stored purchases under other rules",
 )

@@ -142,10 +142,10 @@ def sums(found: Iterable[Paid]) -> Mapping[str, int]:
 
 
 def twice(found: Sequence[Paid]) -> Iterator[tuple[tuple[str, str, str], int]]:
-    """Pairs of rules that both pay this purchase in one wallet, each by itself: (wallet, rule, rule) and the smaller
-    payment. A multiplier does not pay by itself.
+    """Pairs of rules that both pay this purchase in one wallet, or both multiply what others pay: (wallet, rule, rule)
+    and the smaller payment. A multiplier and what it multiplies are no pair.
     """
-    paying = sorted(one for one in found if one.points > 0 and not one.multiplies)
+    paying = sorted(one for one in found if one.points > 0)
     for one, other in combinations(paying, 2):
-        if one.wallet == other.wallet:
+        if (one.wallet, one.multiplies) == (other.wallet, other.multiplies):
             yield (one.wallet, one.rule, other.rule), min(one.points, other.points)

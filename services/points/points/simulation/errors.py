@@ -1,5 +1,6 @@
 """What can go wrong when a what-if is asked for."""
 
+from datetime import datetime
 from uuid import UUID
 
 
@@ -18,6 +19,13 @@ class WhatIfOverError(Exception):
         super().__init__(f"The what-if is {state}; only one that waits or runs can be cancelled.")
         self.what_if_id = what_if_id
         self.state = state
+
+
+class EmptyRangeError(Exception):
+    """Nothing can have occurred in this time."""
+
+    def __init__(self, occurred_from: datetime, occurred_until: datetime) -> None:
+        super().__init__(f"Nothing occurs from {occurred_from.isoformat()} on and before {occurred_until.isoformat()}.")
 
 
 class NothingChangedError(Exception):

@@ -21,7 +21,7 @@ from points.liability import handlers as liability
 from points.simulation import store
 from points.simulation.changes import Changes
 from points.simulation.drafts import with_drafts
-from points.simulation.errors import NothingChangedError, WhatIfOverError, WhatIfUnknownError
+from points.simulation.errors import EmptyRangeError, NothingChangedError, WhatIfOverError, WhatIfUnknownError
 from points.simulation.replaying import Replay, replay_of
 from points.simulation.results import result_of
 
@@ -43,7 +43,11 @@ async def ask(
     occurred_from: datetime,
     occurred_until: datetime,
 ) -> Row[Any]:
-    """Put a what-if into the line, with the drafts as they are now. Raises NothingChangedError, DraftUnknownError."""
+    """Put a what-if into the line, with the drafts as they are now. Raises NothingChangedError, EmptyRangeError,
+    DraftUnknownError, RuleUnknownError.
+    """
+    if occurred_from >= occurred_until:
+        raise EmptyRangeError(occurred_from, occurred_until)
     changes = await with_drafts(tx, drafts, changes)
     if not changes.rules and not changes.without:
         raise NothingChangedError()

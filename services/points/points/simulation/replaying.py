@@ -35,7 +35,7 @@ class Side:
         found = self.priced.evaluate(occasion, person, purchase.recorded_at, self._usage, purchase.rounding)
         if found.used:
             day = purchase.occurred_at.astimezone(self.priced.terms.zone).date()
-            self._usage.take(found, occasion, purchase.member_id, day, returned=purchase.returned)
+            self._usage.take(found, occasion, purchase.member_id, day, purchase=purchase)
             self._usage.changed.clear()
             self._usage.exhausted.clear()
         wholly = bool(purchase.returned) and purchase.returned >= purchase.basis

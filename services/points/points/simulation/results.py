@@ -53,7 +53,7 @@ class CouponResult(ChangeBody):
 
 
 class DoublePayment(ResponseBody):
-    """Two rules that both pay the same purchase in one wallet, each by itself."""
+    """Two rules that both pay the same purchase in one wallet, or both multiply what others pay for it."""
 
     wallet: str
     rules: tuple[str, str]
