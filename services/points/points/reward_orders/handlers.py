@@ -78,7 +78,7 @@ async def order(tx: Transaction, caller: Caller, wanted: Wanted, grant: Grant | 
         sealed = await keyring.current().seal(tx, owner, wanted.address, purpose=ADDRESS)
         placed = replace(placed, address=sealed.box)
     await rewards.take_stock(tx, reward, placed.quantity, placed.order_id, caller.subject)
-    await store.add(tx, placed)
+    await _keep(tx, placed)
     issued = await issuing.issue(tx, placed, reward.coupon_template)
     if issued is not placed:
         await store.change(tx, issued)
@@ -109,6 +109,14 @@ async def _paid_in_points(tx: Transaction, wallet: Wallet, placed: Order) -> Ord
     cause = Cause(REDEEMED, "", "", str(placed.order_id), tx.now, tx.now)
     sequence = await ledger.spend(tx, wallet, placed.points, cause)
     return replace(placed, sequence=sequence)
+
+
+async def _keep(tx: Transaction, placed: Order) -> None:
+    """Orders of one member take turns; for another member the same request_id may have come at the same time."""
+    if not await store.add(tx, placed):
+        other = await store.of_request(tx, placed.ordered_by, placed.request_id)
+        assert other is not None
+        raise RequestIdReusedError(placed.request_id, other.order_id)
 
 
 async def _same(tx: Transaction, before: Order, wanted: Wanted, asked: UUID) -> Order:
