@@ -86,7 +86,7 @@ async def tries_limited() -> AsyncIterator[None]:
     summary="Which coupons apply to a cart, what they take off, and why the others do not",
 )
 async def validate(body: Annotated[CartForm, Body()], tx: Tx, caller: CurrentCaller) -> QuoteAnswer:
-    """Reserves nothing. Wrong codes are counted per member, device and caller."""
+    """Reserves nothing. Wrong codes are counted per member and device; those of strangers together, per caller."""
     cart = body.cart()
     async with tries_limited():
         return quote_answer(cart, await handlers.validate(tx, caller, cart, body.asked(), body.currency))
