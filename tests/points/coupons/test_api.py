@@ -276,3 +276,26 @@ async def test_coupons_of_a_template_by_reference(points_database: Database, ope
     assert (details["name_zh"], details["holder"]) == ("满减券", "member")
     taken = await ok(await operator.post(f"/v1/coupons/{found['items'][0]['coupon_id']}/revoke", json={"reason": "x"}))
     assert taken["state"] == "revoked"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lines": [{"sku": name, "amount": 60_00} for name in "abc"]},
+        {"lines": [{"sku": "a", "amount": 60_00}]},
+        {"shipping": 5_00},
+        {"member_id": None},
+    ],
+)
+async def test_used_order_with_another_cart_is_refused(
+    points_database: Database, till: Client, change: dict[str, Any]
+) -> None:
+    someone = await member(points_database)
+    await template(points_database, holder="any")
+    code = await code_of(points_database, await given(points_database, someone))
+    order = {"order_source": SHOP, "order_id": "o1"}
+    cart = basket(someone, codes=[code])
+    used = await ok(await till.post("/v1/coupons/use", json={**order, "cart": cart}))
+    assert await ok(await till.post("/v1/coupons/use", json={**order, "cart": cart})) == used
+    other = await till.post("/v1/coupons/use", json={**order, "cart": {**cart, **change}})
+    assert (other.status_code, other.json()["code"]) == (409, "order_used"), other.text
