@@ -64,7 +64,7 @@ async def pay(tx: Transaction, caller: Caller, order_id: UUID, reference: str) -
     if before.paid_at is not None and before.payment_reference == reference:
         return before
     after = domain.paid(before, reference, tx.now)
-    after = await issuing.issue(tx, after, (await rewards.of_key(tx, before.reward)).coupon_template)
+    after = await issuing.issue(tx, after)
     await _keep(tx, caller, before, after, "", {"payment_reference": reference})
     return after
 

@@ -67,6 +67,7 @@ class Order:
     pay_until: datetime | None
     paid_at: datetime | None
     payment_reference: str
+    coupon_template: str
     coupon_ids: tuple[UUID, ...]
     given_back: int
     renewed: int
@@ -144,6 +145,7 @@ def placed(
         pay_until=now + timedelta(minutes=reward.pay_within_minutes) if waits else None,
         paid_at=now if paid else None,
         payment_reference=wanted.payment_reference if paid else "",
+        coupon_template=reward.coupon_template,
         coupon_ids=(),
         given_back=0,
         renewed=0,

@@ -79,7 +79,7 @@ async def order(tx: Transaction, caller: Caller, wanted: Wanted, grant: Grant | 
         placed = replace(placed, address=sealed.box)
     await rewards.take_stock(tx, reward, placed.quantity, placed.order_id, caller.subject)
     await _keep(tx, placed)
-    issued = await issuing.issue(tx, placed, reward.coupon_template)
+    issued = await issuing.issue(tx, placed)
     if issued is not placed:
         await store.change(tx, issued)
         placed = issued
