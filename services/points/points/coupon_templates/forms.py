@@ -101,7 +101,11 @@ class TermsForm(RequestBody):
     starts_at: Instant | None = None
     ends_at: Instant | None = Field(default=None, description="Exclusive.")
     days: int | None = Field(
-        default=None, ge=0, le=MAX_DAYS, strict=True, description="Until the end of the N-th day after the issue."
+        default=None,
+        ge=0,
+        le=MAX_DAYS,
+        strict=True,
+        description="Until the end of the N-th day after the issue, or after `starts_at` when that is later.",
     )
     holder: Literal["member", "any"] = Field(
         default="member", description="Who may use it: the member it was issued to, or whoever has the code."
