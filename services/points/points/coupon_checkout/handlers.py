@@ -9,7 +9,7 @@ from common.security.callers import Caller
 from common.storage import Transaction
 from common.storage.programme import programme
 from points.coupon_checkout import domain, store
-from points.coupon_checkout.domain import Applied, Cart, Offer, Quote
+from points.coupon_checkout.domain import Cart, Offer, Quote
 from points.coupon_checkout.finding import Asked, Found, find, merged_cart
 from points.coupon_checkout.kept import answer_of, fingerprint, fingerprint_of
 from points.coupon_checkout.kept import applied_of as applied_of
@@ -212,9 +212,7 @@ async def _write(
         _tell_used(tx, put)
 
 
-async def _again(
-    tx: Transaction, cart: Cart, order: Order, found: Sequence[Found], used: Sequence[Coupon]
-) -> Decision:
+async def _again(tx: Transaction, cart: Cart, order: Order, found: Sequence[Found], used: Sequence[Coupon]) -> Decision:
     """The order was used with these coupons before: the answer of then. Another cart or member is another request."""
     answers = await coupons.answers(tx, [one.coupon_id for one in used])
     user = (await merged_cart(tx, replace(cart, member_id=used[0].used_by))).member_id

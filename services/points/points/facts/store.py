@@ -66,7 +66,8 @@ _GROUP = """
 """
 _RELATIVES = """
     WITH RECURSIVE up AS (
-        SELECT member_id AS asked, member_id, merged_into FROM members WHERE member_id = ANY(CAST(:member_ids AS uuid[]))
+        SELECT member_id AS asked, member_id, merged_into FROM members
+        WHERE member_id = ANY(CAST(:member_ids AS uuid[]))
         UNION
         SELECT up.asked, members.member_id, members.merged_into FROM up JOIN members
             ON members.member_id = up.merged_into
