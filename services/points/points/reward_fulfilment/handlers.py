@@ -49,7 +49,7 @@ async def advance(
 ) -> Order:
     """Picking, shipped, delivered, fulfilled. Raises OrderUnknownError, BadTransitionError, ProblemError (412)."""
     before = await _locked_row(tx, order_id, seen)
-    after = domain.moved(before, state, tx.now)
+    after = domain.advanced(before, state, tx.now)
     if state == SHIPPED:
         after = replace(after, carrier=carrier, tracking=tracking)
     await _keep(tx, caller, before, after, note, {"carrier": carrier, "tracking": tracking})
@@ -169,6 +169,7 @@ async def _keep(
             carrier=after.carrier,
             tracking=after.tracking,
             reason=reason,
+            to_refund=after.money if domain.payment_state(after) == domain.TO_REFUND else 0,
         )
     )
 

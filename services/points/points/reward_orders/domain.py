@@ -184,6 +184,13 @@ def moved(order: Order, state: str, now: datetime, *, by_member: bool = False) -
     return replace(order, state=state, revision=order.revision + 1, changed_at=now)
 
 
+def advanced(order: Order, state: str, now: datetime) -> Order:
+    """The order after a step of its fulfilment, which begins when it is paid. Raises BadTransitionError."""
+    if order.state == AWAITING_PAYMENT:
+        raise BadTransitionError(order.state, state, (CANCELLED,))
+    return moved(order, state, now)
+
+
 def paid(order: Order, reference: str, now: datetime) -> Order:
     """The money has come. At `pay_until` it is too late, even if the job has not run. Raises BadTransitionError,
     PaymentTooLateError.

@@ -142,7 +142,7 @@ def _tell(tx: Transaction, placed: Order, wallet: Wallet) -> None:
                 reference=placed.reward,
             )
         )
-    tx.emit(RewardOrdered(**told(placed), occurred_at=tx.now))
+    tx.emit(RewardOrdered(**told(placed), occurred_at=tx.now, state=placed.state, pay_until=placed.pay_until))
 
 
 def told(order: Order) -> dict[str, Any]:
