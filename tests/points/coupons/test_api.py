@@ -123,6 +123,8 @@ async def test_checkout_from_validate_to_return(points_database: Database, till:
     assert (await till.post("/v1/coupons/release", json=order)).json()["code"] == "order_used"
     back = await ok(await till.post("/v1/coupons/return", json=order))
     assert [one["state"] for one in back["coupons"]] == ["active"]
+    (log,) = await rows(points_database, "SELECT actor, subject FROM audit_log WHERE action = 'coupon.returned'")
+    assert (log.actor, log.subject) == ("client:till", back["coupons"][0]["coupon_id"])
     missing = await till.post("/v1/coupons/use", json=order)
     assert (missing.status_code, missing.json()["code"]) == (404, "unknown_order")
     wrong = await till.post("/v1/coupons/validate", json=basket(someone, currency="USD"))

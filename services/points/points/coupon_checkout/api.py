@@ -10,6 +10,7 @@ from fastapi import Body, Query, Response
 from common.http import CurrentCaller, ProblemError, ResponseBody, Router, Tx, allow, may_answer, problem
 from common.http.fields import Key
 from common.http.problems import problem_response
+from common.security.audit import audit
 from points.coupon_checkout import handlers
 from points.coupon_checkout.forms import CartForm, GiftAnswer, LockForm, OrderForm, QuoteAnswer, ReturnForm, UseForm
 from points.coupon_checkout.forms import quote_of as quote_answer
@@ -148,9 +149,11 @@ async def release(body: Annotated[OrderForm, Body()], tx: Tx) -> LetGoAnswer:
     responses=may_answer(422),
     summary="An order was cancelled or came back: its coupons can be used again",
 )
-async def give_back(body: Annotated[ReturnForm, Body()], tx: Tx) -> LetGoAnswer:
+async def give_back(body: Annotated[ReturnForm, Body()], tx: Tx, caller: CurrentCaller) -> LetGoAnswer:
     """Coupons that have ended meanwhile get the programme's grace. A purchase's whole return does this by itself."""
     back = await handlers.give_back(tx, body.order(), body.reason)
+    for one in back:
+        await audit(tx, caller, "coupon.returned", one.coupon_id, order_id=body.order_id, reason=body.reason)
     return LetGoAnswer(
         order_source=body.order_source,
         order_id=body.order_id,
