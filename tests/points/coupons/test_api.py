@@ -61,6 +61,7 @@ async def test_template_is_drafted_activated_versioned_and_archived(operator: Cl
         ({"benefit": {"kind": "percent", "percent": "100.5"}}, "body.terms.benefit.percent"),
         ({"benefit": {"kind": "cash"}}, "body.terms.benefit"),
         ({"starts_at": "2025-01-02T00:00:00Z", "ends_at": "2025-01-01T00:00:00Z"}, "body.terms"),
+        ({"starts_at": "9999-12-31T00:00:00Z", "days": 3660}, "body.terms"),
         ({"exclusive": True, "combines_with": ["*"]}, "body.terms"),
         ({"name_en": ""}, "body.terms"),
         ({"codes": {"kind": "own", "prefix": "O1"}}, "body.terms.codes.own.prefix"),
@@ -122,6 +123,8 @@ async def test_checkout_from_validate_to_return(points_database: Database, till:
     assert (await till.post("/v1/coupons/release", json=order)).json()["code"] == "order_used"
     back = await ok(await till.post("/v1/coupons/return", json=order))
     assert [one["state"] for one in back["coupons"]] == ["active"]
+    (log,) = await rows(points_database, "SELECT actor, subject FROM audit_log WHERE action = 'coupon.returned'")
+    assert (log.actor, log.subject) == ("client:till", back["coupons"][0]["coupon_id"])
     missing = await till.post("/v1/coupons/use", json=order)
     assert (missing.status_code, missing.json()["code"]) == (404, "unknown_order")
     wrong = await till.post("/v1/coupons/validate", json=basket(someone, currency="USD"))
@@ -276,3 +279,26 @@ async def test_coupons_of_a_template_by_reference(points_database: Database, ope
     assert (details["name_zh"], details["holder"]) == ("满减券", "member")
     taken = await ok(await operator.post(f"/v1/coupons/{found['items'][0]['coupon_id']}/revoke", json={"reason": "x"}))
     assert taken["state"] == "revoked"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lines": [{"sku": name, "amount": 60_00} for name in "abc"]},
+        {"lines": [{"sku": "a", "amount": 60_00}]},
+        {"shipping": 5_00},
+        {"member_id": None},
+    ],
+)
+async def test_used_order_with_another_cart_is_refused(
+    points_database: Database, till: Client, change: dict[str, Any]
+) -> None:
+    someone = await member(points_database)
+    await template(points_database, holder="any")
+    code = await code_of(points_database, await given(points_database, someone))
+    order = {"order_source": SHOP, "order_id": "o1"}
+    cart = basket(someone, codes=[code])
+    used = await ok(await till.post("/v1/coupons/use", json={**order, "cart": cart}))
+    assert await ok(await till.post("/v1/coupons/use", json={**order, "cart": cart})) == used
+    other = await till.post("/v1/coupons/use", json={**order, "cart": {**cart, **change}})
+    assert (other.status_code, other.json()["code"]) == (409, "order_used"), other.text

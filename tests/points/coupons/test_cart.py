@@ -216,7 +216,7 @@ def test_refusal_names_its_reason_in_both_languages(
     found = quote(basket, [replace(made, coupon=made.coupon._replace(**facts))], NOW)
     no = found.refused[made.coupon.coupon_id]
     assert (no.reason, found.applied) == (reason, ())
-    chinese, english = texts(no.reason, no.facts)
+    chinese, english = texts(no.reason, no.facts, "CNY")
     assert chinese
     assert english
     assert "{" not in chinese + english
@@ -225,7 +225,8 @@ def test_refusal_names_its_reason_in_both_languages(
 def test_minimum_says_how_much_is_missing_in_money() -> None:
     no = quote(cart(50_00), [offer(minimum_amount=60_05)], NOW).refused[UUID(int=1)]
     assert no.facts == {"minimum": 60_05, "amount": 50_00, "missing": 10_05}
-    assert texts(no.reason, no.facts)[0] == "未达到使用门槛：满 60.05 可用，还差 10.05"
+    assert texts(no.reason, no.facts, "CNY")[0] == "未达到使用门槛：满 60.05 可用，还差 10.05"
+    assert texts(no.reason, no.facts, "JPY")[1] == "The minimum is 6005: 1005 are missing."
 
 
 def test_every_reason_has_words() -> None:

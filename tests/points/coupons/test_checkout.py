@@ -18,6 +18,7 @@ from points.coupon_codes.domain import PER_MEMBER, TooManyWrongCodesError
 from points.coupon_codes.minting import mint
 from points.coupons import desk, sweeps
 from points.coupons.domain import Coupon
+from points.coupons.refusals import IssueLimitError
 from points.facts import handlers as facts
 from tests.points.coupons.world import (
     TILL,
@@ -239,6 +240,28 @@ async def test_coupons_of_a_merged_member_are_the_survivors(points_database: Dat
     assert (await now(points_database, coupon)).used_by == survivor
 
 
+async def test_limits_per_member_go_on_over_a_merge(points_database: Database) -> None:
+    someone, first, _ = await ready(points_database, limits={"used_per_member": 1, "issued_per_member": 2})
+    other = await member(points_database)
+    second = await given(points_database, other)
+    assert (await use(points_database, cart(someone), ids=[first.coupon_id])).done
+    async with points_database.transaction() as tx:
+        await facts.merged(tx, someone, other, tx.now)
+    for basket in (cart(other), cart(someone)):
+        for attempt in (
+            await validate(points_database, basket, ids=[second.coupon_id]),
+            await use(points_database, basket, ids=[second.coupon_id], order_id="o2"),
+        ):
+            assert (attempt.done, reasons(attempt)) == (False, ["use_limit_reached"])
+    for one in (someone, other):
+        with pytest.raises(IssueLimitError) as refused:
+            await given(points_database, one)
+        assert (refused.value.per, refused.value.issued) == ("member", 2)
+    async with points_database.transaction() as tx:
+        await facts.unmerged(tx, someone)
+    assert (await use(points_database, cart(other), ids=[second.coupon_id], order_id="o3")).done
+
+
 async def test_same_coupon_twice_counts_once(points_database: Database) -> None:
     someone, coupon, code = await ready(points_database)
     decision = await validate(points_database, cart(someone), code, code.lower(), ids=[coupon.coupon_id])
@@ -253,12 +276,11 @@ async def test_wrong_currency_is_refused(points_database: Database) -> None:
             await checkout.validate(tx, TILL, cart(someone), Asked(codes=[code]), "USD")
 
 
-async def test_wrong_codes_are_limited_per_member_and_typing_errors_are_not(points_database: Database) -> None:
+async def test_wrong_codes_and_typing_errors_are_limited_per_member(points_database: Database) -> None:
     someone, _, code = await ready(points_database)
     typo = code[:-1] + ("2" if code[-1] != "2" else "3")
-    for _ in range(PER_MEMBER.times + 1):
-        assert reasons(await validate(points_database, cart(someone), typo)) == ["code_mistyped"]
-    for _ in range(PER_MEMBER.times):
+    assert reasons(await validate(points_database, cart(someone), typo)) == ["code_mistyped"]
+    for _ in range(PER_MEMBER.times - 1):
         assert reasons(await validate(points_database, cart(someone), mint(""))) == ["code_unknown"]
     with pytest.raises(TooManyWrongCodesError) as refused:
         await validate(points_database, cart(someone), code)

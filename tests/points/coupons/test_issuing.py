@@ -240,6 +240,12 @@ def test_window_cuts_days_off_and_may_begin_later() -> None:
     assert (found.valid_from, found.expires_at, found.notice_at) == (starts, ends, None)
 
 
+def test_days_of_what_is_issued_before_its_window_begin_with_the_window() -> None:
+    issued, starts = datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 3, 1, 2, tzinfo=UTC)
+    found = validity(Terms(kind="amount", amount=1, days=7, starts_at=starts), issued, SHANGHAI)
+    assert (found.valid_from, found.expires_at) == (starts, datetime(2025, 3, 8, 16, tzinfo=UTC))
+
+
 @given_by(
     st.integers(0, 10 * 366 * 86_400).map(lambda second: datetime(2020, 1, 1, tzinfo=UTC) + timedelta(seconds=second)),
     st.integers(0, 400),

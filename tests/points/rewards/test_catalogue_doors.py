@@ -177,3 +177,9 @@ async def test_one_offer_by_quantity_and_option(points_database: Database, opera
     found = await send(operator, "GET", path, params={**query, "option": "barter"})
     assert found["reasons"][0]["code"] == "unknown_price_option"
     assert (await send(operator, "GET", path, 404, params={"member_id": str(uuid4())}))["code"] == "unknown_member"
+
+
+async def test_coupon_reward_is_published_only_while_its_template_issues(operator: Client) -> None:
+    await send(operator, "POST", "/v1/rewards", 201, json={**MUG, "kind": "coupon", "coupon_template": "gone"})
+    refused = await send(operator, "POST", "/v1/rewards/mug/state", 422, json={"state": "published"})
+    assert (refused["code"], refused["field"]) == ("bad_reward", "coupon_template")

@@ -1,5 +1,6 @@
 """What a member has in hand at once: coupons, tickets; and what a grant of members is for."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from points.reward_tickets.domain import (
     masked,
     written,
 )
+from points.rewards import handlers as rewards
 from points.rewards.domain import Price
 from points.rewards.refusals import BadTransitionError
 from tests.points.rewards.world import (
@@ -120,6 +122,22 @@ async def test_coupon_with_a_money_part_is_issued_when_it_is_paid(points_databas
     async with points_database.transaction() as tx:
         paid = await fulfilment.pay(tx, TILL, placed.order_id, "wx-1")
     assert (paid.state, len(paid.coupon_ids)) == ("fulfilled", 1)
+
+
+async def test_coupon_that_is_paid_later_is_what_was_ordered_though_the_reward_changed(
+    points_database: Database,
+) -> None:
+    someone = await member(points_database, (100, None))
+    for key in ("ten-off", "one-off"):
+        await template(points_database, key)
+    ten = reward("ten", kind="coupon", coupon_template="ten-off", prices=(Price(option="mixed", points=20, money=1),))
+    await offer(points_database, ten)
+    placed = await order(points_database, someone, "ten", goods=False)
+    async with points_database.transaction() as tx:
+        await rewards.change(tx, OPERATOR, replace(ten, coupon_template="one-off"), None)
+    async with points_database.transaction() as tx:
+        await fulfilment.pay(tx, TILL, placed.order_id, "wx-1")
+    assert await value(points_database, "SELECT template FROM coupons") == "ten-off"
 
 
 async def test_tickets_open_the_door_once_each(points_database: Database) -> None:

@@ -19,6 +19,7 @@ from points.rewards.domain import Limit, Price
 from points.rewards.refusals import (
     BadTransitionError,
 )
+from tests.points.coupons.world import template as coupon_template
 from tests.points.rewards.world import (
     OPERATOR,
     TILL,
@@ -172,6 +173,23 @@ async def test_money_part_waits_for_its_payment(points_database: Database) -> No
             await fulfilment.pay(tx, TILL, placed.order_id, "wx-2")
     undone = await undo(points_database, paid)
     assert payment_state(undone.order) == "to_refund"
+    ordered, changed, cancelled = [data for kind, data in await told(points_database) if kind.startswith("reward.")]
+    assert (ordered["state"], datetime.fromisoformat(ordered["pay_until"])) == ("awaiting_payment", placed.pay_until)
+    assert (changed["state"], changed["to_refund"]) == ("accepted", 0)
+    assert (cancelled["state"], cancelled["to_refund"]) == ("cancelled", 29_00)
+
+
+@pytest.mark.parametrize("kind", ["donation", "coupon", "service"])
+async def test_what_was_not_paid_cannot_be_fulfilled(points_database: Database, kind: str) -> None:
+    someone = await member(points_database, (100, None))
+    if kind == "coupon":
+        await coupon_template(points_database, "ten")
+    wanted = reward(kind=kind, prices=MIXED, coupon_template="ten" if kind == "coupon" else "")
+    await offer(points_database, wanted)
+    placed = await order(points_database, someone, goods=False)
+    with pytest.raises(BadTransitionError) as refused:
+        await advance(points_database, placed, "fulfilled")
+    assert vars(refused.value)["from"] == "awaiting_payment"
 
 
 async def test_money_that_was_paid_before_is_noted_at_once(points_database: Database) -> None:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from common.storage import Database
 from tests.points.rewards.asking import MUG, Client, published, send, wish
-from tests.points.rewards.world import ADDRESS, balance, member, tier, value
+from tests.points.rewards.world import ADDRESS, balance, member, rows, tier, value
 
 
 async def test_order_is_placed_once_and_shown_masked(points_database: Database, operator: Client, till: Client) -> None:
@@ -186,6 +186,12 @@ async def test_tickets_are_shown_to_who_sells_them_and_let_in(
     async with client(role="auditor") as auditor:
         seen = await send(auditor, "GET", f"/v1/reward-orders/{placed['order_id']}")
         assert seen["tickets"][0]["code"] == "****" + code[-3:]
+    async with client(role="support", subject="staff:li") as support:
+        path = f"/v1/reward-orders/{placed['order_id']}"
+        assert (await send(support, "GET", path))["tickets"][0]["code"] == "****" + code[-3:]
+        assert (await send(support, "GET", path, params={"reveal": "true"}))["tickets"][0]["code"] == code
+    seen = "SELECT facts::text FROM audit_log WHERE action = 'member.revealed' AND actor = 'staff:li'"
+    assert "ticket_codes" in await value(points_database, seen)
     await send(till, "POST", "/v1/reward-tickets/check-in", 403, json={"code": code})
     entered = await send(operator, "POST", "/v1/reward-tickets/check-in", json={"code": code, "reward": "concert"})
     assert (entered["order_state"], entered["number"]) == ("accepted", 1)
@@ -217,7 +223,10 @@ async def test_export_is_a_harmless_csv_masked_unless_revealed(
     assert second["name"] == "王*"
     shown, _ = await read(reveal="true")
     assert (shown["name"], shown["phone"]) == ('\'=HYPERLINK("x")', "'+8613800138000")
-    assert await value(points_database, "SELECT count(*) FROM audit_log WHERE action = 'reward_orders.exported'") == 1
+    (log,) = await rows(points_database, "SELECT facts FROM audit_log WHERE action = 'reward_orders.exported'")
+    assert log.facts["order_ids"] == sorted(
+        str(row.order_id) for row in await rows(points_database, "SELECT order_id FROM reward_orders")
+    )
     assert await read(state="shipped") == []
     async with client(role="operator", permissions=["rewards:fulfil"]) as warehouse:
         await send(warehouse, "GET", "/v1/reward-orders/export.csv", 403, params={"reveal": "true"})

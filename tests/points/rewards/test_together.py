@@ -145,3 +145,11 @@ async def test_overdue_job_beside_payments_ends_each_order_once(points_database:
     assert ended["accepted"] + ended["cancelled"] == 6
     assert await stock(points_database) == ended["cancelled"]
     assert sum([await balance(points_database, someone) for someone in members]) == 600 - 60 * ended["accepted"]
+
+
+async def test_same_request_id_for_two_members_at_once_is_one_order_and_a_refusal(points_database: Database) -> None:
+    people = [await member(points_database, (1_000, None)) for _ in range(8)]
+    await offer(points_database, reward(points=10, stock=100))
+    found = await outcomes(*(order(points_database, one, request_id="r-1") for one in people))
+    assert found == {"done": 1, "RequestIdReusedError": 7}
+    assert await stock(points_database) == 99

@@ -27,14 +27,19 @@ class RewardOrder(Contract):
 
 
 class RewardOrdered(RewardOrder):
-    """A member ordered a reward; its points are spent."""
+    """A member ordered a reward; its points are spent. `state`: `awaiting_payment` (of `money`, before `pay_until`),
+    `accepted`, `fulfilled`.
+    """
 
     TYPE: ClassVar[str] = "reward.ordered.v1"
+
+    state: Text = ""
+    pay_until: Instant | None = None
 
 
 class RewardOrderChanged(RewardOrder):
     """Fulfilment went on. `state`: `awaiting_payment`, `accepted`, `picking`, `shipped`, `delivered`, `fulfilled`,
-    `cancelled`, `returned`.
+    `cancelled`, `returned`. `to_refund` is money that was paid for what was cancelled or returned.
     """
 
     TYPE: ClassVar[str] = "reward.order_changed.v1"
@@ -44,3 +49,4 @@ class RewardOrderChanged(RewardOrder):
     carrier: Text = ""
     tracking: Text = ""
     reason: Text = ""
+    to_refund: Money = 0

@@ -84,6 +84,7 @@ ORDERS = (
         pay_until timestamptz,
         paid_at timestamptz,
         payment_reference text NOT NULL,
+        coupon_template text NOT NULL,
         coupon_ids uuid[] NOT NULL,
         given_back bigint NOT NULL,
         renewed bigint NOT NULL,
@@ -150,6 +151,7 @@ COMMENTS = {
     "reward_orders.money": "of the whole order, minor units",
     "reward_orders.sequence": "of the debit in the wallet of points; 0 for none",
     "reward_orders.address": "sealed with the member's data key",
+    "reward_orders.coupon_template": "what its coupons are issued by, or empty",
     "reward_orders.request_id": "the caller's own id of the order, or empty",
     "reward_tickets.code": "sealed with the member's data key",
 }

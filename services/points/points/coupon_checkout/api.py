@@ -10,8 +10,8 @@ from fastapi import Body, Query, Response
 from common.http import CurrentCaller, ProblemError, ResponseBody, Router, Tx, allow, may_answer, problem
 from common.http.fields import Key
 from common.http.problems import problem_response
+from common.security.audit import audit
 from points.coupon_checkout import handlers
-from points.coupon_checkout.domain import Cart
 from points.coupon_checkout.forms import CartForm, GiftAnswer, LockForm, OrderForm, QuoteAnswer, ReturnForm, UseForm
 from points.coupon_checkout.forms import quote_of as quote_answer
 from points.coupon_checkout.handlers import Decision, OnOrder, Order, applied_of
@@ -86,10 +86,11 @@ async def tries_limited() -> AsyncIterator[None]:
     summary="Which coupons apply to a cart, what they take off, and why the others do not",
 )
 async def validate(body: Annotated[CartForm, Body()], tx: Tx, caller: CurrentCaller) -> QuoteAnswer:
-    """Reserves nothing. Wrong codes are counted per member, device and caller."""
+    """Reserves nothing. Wrong codes are counted per member and device; those of strangers together, per caller."""
     cart = body.cart()
     async with tries_limited():
-        return quote_answer(cart, await handlers.validate(tx, caller, cart, body.asked(), body.currency))
+        decision = await handlers.validate(tx, caller, cart, body.asked(), body.currency)
+        return quote_answer(cart, decision, body.currency)
 
 
 @router.post(
@@ -102,12 +103,11 @@ async def validate(body: Annotated[CartForm, Body()], tx: Tx, caller: CurrentCal
 )
 async def lock(body: Annotated[LockForm, Body()], tx: Tx, caller: CurrentCaller) -> TakenAnswer | Response:
     """Locking again for the same order replaces what was locked for it."""
-    cart = body.cart.cart()
     async with tries_limited():
         decision = await handlers.lock(
-            tx, caller, cart, body.cart.asked(), body.cart.currency, body.order(), body.minutes
+            tx, caller, body.cart.cart(), body.cart.asked(), body.cart.currency, body.order(), body.minutes
         )
-    return _taken(body.order(), cart, decision, "locked")
+    return _taken(body.order(), body.cart, decision, "locked")
 
 
 @router.post(
@@ -121,9 +121,9 @@ async def use(body: Annotated[UseForm, Body()], tx: Tx, caller: CurrentCaller) -
     """The same order again gives the same answer."""
     if body.cart is None:
         return _order(body.order(), await handlers.use_locked(tx, body.order()))
-    cart = body.cart.cart()
+    cart = body.cart
     async with tries_limited():
-        decision = await handlers.use(tx, caller, cart, body.cart.asked(), body.cart.currency, body.order())
+        decision = await handlers.use(tx, caller, cart.cart(), cart.asked(), cart.currency, body.order())
     return _taken(body.order(), cart, decision, "used")
 
 
@@ -149,9 +149,11 @@ async def release(body: Annotated[OrderForm, Body()], tx: Tx) -> LetGoAnswer:
     responses=may_answer(422),
     summary="An order was cancelled or came back: its coupons can be used again",
 )
-async def give_back(body: Annotated[ReturnForm, Body()], tx: Tx) -> LetGoAnswer:
+async def give_back(body: Annotated[ReturnForm, Body()], tx: Tx, caller: CurrentCaller) -> LetGoAnswer:
     """Coupons that have ended meanwhile get the programme's grace. A purchase's whole return does this by itself."""
     back = await handlers.give_back(tx, body.order(), body.reason)
+    for one in back:
+        await audit(tx, caller, "coupon.returned", one.coupon_id, order_id=body.order_id, reason=body.reason)
     return LetGoAnswer(
         order_source=body.order_source,
         order_id=body.order_id,
@@ -170,9 +172,9 @@ async def on_order(tx: Tx, order_source: Annotated[Key, Query()], order_id: Anno
     return _order(order, await handlers.on_order(tx, order))
 
 
-def _taken(order: Order, cart: Cart, decision: Decision, state: str) -> TakenAnswer | Response:
+def _taken(order: Order, cart: CartForm, decision: Decision, state: str) -> TakenAnswer | Response:
     """Returned, not raised: wrong codes were counted, and that shall be committed."""
-    answer = quote_answer(cart, decision)
+    answer = quote_answer(cart.cart(), decision, cart.currency)
     if not decision.done:
         facts = {"coupons": [one.model_dump(mode="json") for one in answer.coupons]}
         reasons = ", ".join(f"{one.place}: {one.reason}" for one in answer.coupons if not one.applies)
@@ -218,5 +220,5 @@ async def search(body: Annotated[SearchForm, Body()], tx: Tx, caller: CurrentCal
         found = await desk.by_code(tx, caller, body.code)
     if found is None:
         reason = "code_mistyped" if mistyped(normal(body.code)) else "code_unknown"
-        return problem_response(UNKNOWN_CODE, texts(reason, {})[1], facts={"reason": reason})
+        return problem_response(UNKNOWN_CODE, texts(reason, {}, "")[1], facts={"reason": reason})
     return coupon_response(found, tx.now)

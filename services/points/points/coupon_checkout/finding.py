@@ -16,6 +16,8 @@ from points.coupons import handlers as coupons
 from points.coupons.domain import Coupon
 from points.facts import handlers as facts
 
+_WRONG = ("code_unknown", "code_mistyped")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -44,7 +46,8 @@ class Found:
 
 async def find(tx: Transaction, caller: Caller, cart: Cart, asked: Asked) -> list[Found]:
     """In the order they were handed in. Raises TooManyWrongCodesError."""
-    who = tries.counted(caller, cart.member_id, asked.device)
+    is_member = bool(asked.codes) and await coupons.is_member(tx, cart.member_id)
+    who = tries.counted(caller, cart.member_id if is_member else None, asked.device)
     if asked.codes:
         await tries.check(tx, who)
     indexes = [minting.index_of(code) for code in asked.codes]
@@ -96,7 +99,7 @@ def _once(place: str, coupon: Coupon | None, reason: str, seen: set[UUID], owner
 async def _wrong(tx: Transaction, cart: Cart, found: Sequence[Found]) -> int:
     """How many guesses were among them: unknown codes, and codes of coupons that only somebody else may use.
 
-    A typing error is no guess: it cannot be any code.
+    Typing errors count too: what no own code can be may still be an imported one, and those can be guessed.
     """
     strange = [
         one.coupon
@@ -105,4 +108,4 @@ async def _wrong(tx: Transaction, cart: Cart, found: Sequence[Found]) -> int:
     ]
     terms = await templates.terms(tx, {(one.template, one.version) for one in strange})
     others = sum(terms[one.template, one.version].holder == MEMBER_ONLY for one in strange)
-    return others + sum(one.reason == "code_unknown" for one in found)
+    return others + sum(one.reason in _WRONG for one in found)

@@ -121,7 +121,7 @@ class QuoteAnswer(ResponseBody):
     coupons: list[CouponAnswer]
 
 
-def quote_of(cart: Cart, decision: Decision) -> QuoteAnswer:
+def quote_of(cart: Cart, decision: Decision, currency: str) -> QuoteAnswer:
     applied = {one.coupon.coupon_id: one for one in decision.quote.applied}
     each = list(decision.quote.applied)
     return QuoteAnswer(
@@ -130,11 +130,11 @@ def quote_of(cart: Cart, decision: Decision) -> QuoteAnswer:
         lines=[sum(one.by_line[place] for one in each) for place in range(len(cart.lines))],
         shipping=sum(one.shipping for one in each),
         to_pay=cart.amount + cart.shipping - decision.quote.discount,
-        coupons=[_coupon(one, applied, decision) for one in decision.found],
+        coupons=[_coupon(one, applied, decision, currency) for one in decision.found],
     )
 
 
-def _coupon(found: Found, applied: dict[UUID, Applied], decision: Decision) -> CouponAnswer:
+def _coupon(found: Found, applied: dict[UUID, Applied], decision: Decision, currency: str) -> CouponAnswer:
     coupon = found.coupon
     reason, facts, part = found.reason, dict[str, Any](), None
     if coupon is not None and not reason:
@@ -142,7 +142,7 @@ def _coupon(found: Found, applied: dict[UUID, Applied], decision: Decision) -> C
         no = decision.quote.refused.get(coupon.coupon_id)
         reason, facts = ("applies", {}) if no is None else (no.reason, dict(no.facts))
     shown = None if reason == "not_yours" else coupon
-    chinese, english = texts(reason, facts)
+    chinese, english = texts(reason, facts, currency)
     return CouponAnswer(
         place=found.place,
         coupon_id=shown.coupon_id if shown else None,

@@ -1,8 +1,7 @@
 """Coupons at the checkout: validate, lock for an order, use, release, return. Lock and use decide as validate does."""
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from common.events.coupons import CouponUsed
@@ -10,8 +9,10 @@ from common.security.callers import Caller
 from common.storage import Transaction
 from common.storage.programme import programme
 from points.coupon_checkout import domain, store
-from points.coupon_checkout.domain import Applied, Cart, Offer, Quote
+from points.coupon_checkout.domain import Cart, Offer, Quote
 from points.coupon_checkout.finding import Asked, Found, find, merged_cart
+from points.coupon_checkout.kept import answer_of, fingerprint, fingerprint_of
+from points.coupon_checkout.kept import applied_of as applied_of
 from points.coupon_checkout.refusals import (
     CartCurrencyError,
     LockEndedError,
@@ -83,7 +84,7 @@ async def lock(
 async def use(tx: Transaction, caller: Caller, cart: Cart, asked: Asked, currency: str, order: Order) -> Decision:
     """Use all of these coupons on the order, or none, in one step; what was locked for it before is replaced.
 
-    The same order with the same coupons again changes nothing. Raises what `lock` raises.
+    The same order, cart and coupons again change nothing. Raises what `lock` raises.
     """
     return await _put(tx, caller, cart, asked, currency, order, None)
 
@@ -150,7 +151,7 @@ async def _put(
     if used and (until is not None or used != wanted):
         raise OrderUsedError(order.source, order.order_id)
     if used:
-        return await _again(tx, found, [rows[one] for one in sorted(used)])
+        return await _again(tx, cart, order, found, [rows[one] for one in sorted(used)])
 
     await templates.hold(tx, {one.template for one in rows.values()})
     users = {(one.template, one.used_by or NOBODY) for one in rows.values() if one.state == LOCKED}
@@ -197,7 +198,8 @@ async def _write(
     ]
     again = {one.coupon_id for one in put}
     let_go = [one for one in ending if one.coupon_id not in again]
-    parts: list[str | None] = [answer_of(one) for one in quote.applied]
+    seen = fingerprint(cart)
+    parts: list[str | None] = [answer_of(one, seen) for one in quote.applied]
     await coupons.change(tx, [*put, *map(freed, let_go)], [*parts, *[None] * len(let_go)])
     for why, those in (
         ("replaced", [one for one in ending if (one.order_source, one.order_id) == _key(order)]),
@@ -210,9 +212,13 @@ async def _write(
         _tell_used(tx, put)
 
 
-async def _again(tx: Transaction, found: Sequence[Found], used: Sequence[Coupon]) -> Decision:
-    """The order was used with these coupons before: the answer of then."""
+async def _again(tx: Transaction, cart: Cart, order: Order, found: Sequence[Found], used: Sequence[Coupon]) -> Decision:
+    """The order was used with these coupons before: the answer of then. Another cart or member is another request."""
     answers = await coupons.answers(tx, [one.coupon_id for one in used])
+    user = (await merged_cart(tx, replace(cart, member_id=used[0].used_by))).member_id
+    same = all(fingerprint_of(answer) == fingerprint(cart) for answer in answers.values())
+    if not same or user != cart.member_id or any(one.coupon is None or one.reason for one in found):
+        raise OrderUsedError(order.source, order.order_id)
     applied = tuple(applied_of(one, answers[one.coupon_id]) for one in used)
     return Decision(found=found, quote=Quote(applied=applied, refused={}), done=True)
 
@@ -271,25 +277,3 @@ def _over(coupon: Coupon, now: datetime) -> bool:
 
 def _key(order: Order) -> tuple[str, str]:
     return (order.source, order.order_id)
-
-
-def answer_of(applied: Applied) -> str:
-    """A coupon's part of the order as it is kept."""
-    gift = {"sku": applied.gift_sku, "quantity": applied.gift_quantity, "value": applied.worth}
-    return json.dumps(
-        {"lines": applied.by_line, "shipping": applied.shipping, "gift": gift if applied.gift_sku else None}
-    )
-
-
-def applied_of(coupon: Coupon, answer: str) -> Applied:
-    """What `answer_of` kept."""
-    kept = json.loads(answer)
-    gift: Mapping[str, object] = kept["gift"] or {}
-    return Applied(
-        coupon=coupon,
-        by_line=tuple(kept["lines"]),
-        shipping=kept["shipping"],
-        gift_sku=str(gift.get("sku", "")),
-        gift_quantity=int(str(gift.get("quantity", 0))),
-        worth=int(str(gift.get("value", 0))),
-    )

@@ -1,7 +1,8 @@
 """Why a coupon does not apply, for people: in Chinese and English, with the figures. Pure."""
 
 from collections.abc import Mapping
-from decimal import Decimal
+
+from points.evaluation.texts import money
 
 _WORDS = {
     "code_unknown": ("没有这个券码", "There is no coupon with this code."),
@@ -32,16 +33,16 @@ REASONS = frozenset(_WORDS)
 _MONEY = frozenset({"minimum", "missing", "amount"})
 
 
-def texts(reason: str, facts: Mapping[str, object], *, minor_digits: int = 2) -> tuple[str, str]:
+def texts(reason: str, facts: Mapping[str, object], currency: str) -> tuple[str, str]:
     """(Chinese, English). Amounts are written in the currency's unit."""
-    shown = {name: _shown(name, value, minor_digits) for name, value in facts.items()}
+    shown = {name: _shown(name, value, currency) for name, value in facts.items()}
     chinese, english = _WORDS[reason]
     return (chinese.format_map(shown), english.format_map(shown))
 
 
-def _shown(name: str, value: object, minor_digits: int) -> str:
+def _shown(name: str, value: object, currency: str) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if name in _MONEY and isinstance(value, int):
-        return str(Decimal(value).scaleb(-minor_digits))
+        return money(value, currency)
     return str(value)

@@ -48,7 +48,7 @@ def normal(text: str) -> str:
 def mistyped(text: str) -> bool:
     """Whether a normal text has the length of an own code but is none: somebody made a typing error.
 
-    It cannot be any code of ours, so it tells nothing to one who guesses.
+    It cannot be any code that was made here, so saying so tells nothing to one who guesses.
     """
     if not CODE_CHARACTERS <= len(text) <= CODE_CHARACTERS + MAX_PREFIX or not (text.isascii() and text.isalnum()):
         return False
@@ -66,7 +66,7 @@ class TryLimit:
 PER_MEMBER = TryLimit(times=10, window_seconds=900)
 PER_DEVICE = TryLimit(times=10, window_seconds=900)
 PER_CALLER = TryLimit(times=500, window_seconds=900)
-"""A caller is a shop's server that speaks for many customers."""
+"""A caller is a shop's server that speaks for many customers: this is for those of them that are no members."""
 
 
 def window_start(now: datetime, window_seconds: int) -> datetime:

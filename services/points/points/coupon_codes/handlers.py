@@ -1,4 +1,4 @@
-"""The limit on wrong codes: per member, per device, per caller, over all processes."""
+"""The limit on wrong codes: per member, per device, and of all strangers of a caller, over all processes."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -24,10 +24,15 @@ KEPT_WINDOWS = 4
 
 
 def counted(caller: Caller, member_id: UUID | None, device: str) -> list[Counted]:
-    """Whose tries are counted together. `device` is the caller's own name for who typed the code."""
-    found: list[Counted] = [("caller", f"caller:{caller.subject}", PER_CALLER)]
+    """Whose tries are counted together. `device` is the caller's own name for who typed the code.
+
+    A member (that is known here) answers for itself alone: else a stranger who tries enough wrong codes would shut out
+    all members of the same shop. Strangers can change their device, so those of a caller are counted together.
+    """
     if member_id is not None:
-        found.append(("member", f"member:{member_id}", PER_MEMBER))
+        found: list[Counted] = [("member", f"member:{member_id}", PER_MEMBER)]
+    else:
+        found = [("caller", f"caller:{caller.subject}", PER_CALLER)]
     if device:
         found.append(("device", f"device:{caller.subject}:{device}", PER_DEVICE))
     return found

@@ -5,24 +5,27 @@ template without such a limit makes nobody wait. The transaction holds the templ
 that no activation begins a total while somebody counts without it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
 
 from common.storage import Transaction
 from points.coupon_limits import store
 from points.coupon_limits.domain import NOBODY as NOBODY
 from points.coupon_limits.domain import TOTAL, Counts, Key
 from points.coupon_templates.domain import Limits
+from points.facts import handlers as facts
 
 
 async def lock(tx: Transaction, keys: Iterable[Key]) -> Counts:
     """The counts of these (template, member), and of the templates' totals, locked in order."""
-    return Counts(values=await store.lock(tx, _with_totals(keys)))
+    asked, relatives = await _asked(tx, keys)
+    return Counts(values=await store.lock(tx, asked), relatives=relatives)
 
 
 async def read(tx: Transaction, keys: Iterable[Key]) -> Counts:
     """The same as they are now, without locks."""
-    asked = _with_totals(keys)
-    return Counts(values=await store.read(tx, asked) if asked else {})
+    asked, relatives = await _asked(tx, keys)
+    return Counts(values=await store.read(tx, asked) if asked else {}, relatives=relatives)
 
 
 async def save(tx: Transaction, counts: Counts) -> None:
@@ -41,6 +44,9 @@ async def totals(tx: Transaction, template: str) -> dict[str, int]:
     return await store.totals(tx, template)
 
 
-def _with_totals(keys: Iterable[Key]) -> set[Key]:
+async def _asked(tx: Transaction, keys: Iterable[Key]) -> tuple[set[Key], Mapping[UUID, Sequence[UUID]]]:
+    """The keys with those of the same persons, and with the totals."""
     asked = set(keys)
-    return asked | {(template, TOTAL) for template, _ in asked}
+    relatives = await facts.relatives(tx, {member_id for _, member_id in asked}) if asked else {}
+    asked |= {(template, other) for template, member_id in asked for other in relatives.get(member_id, ())}
+    return asked | {(template, TOTAL) for template, _ in asked}, relatives

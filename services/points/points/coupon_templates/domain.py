@@ -30,7 +30,7 @@ class Terms:
 
     `amount` is the worth of an amount coupon, or the most a shipping coupon pays (None: all). `minimum_amount` is held
     against the whole order or the eligible lines, before any coupon. `starts_at`–`ends_at` (exclusive) is a fixed
-    window, `days` counts from the issue.
+    window, `days` counts from the issue, or from `starts_at` when that is later.
     """
 
     kind: str

@@ -11,6 +11,7 @@ from points.coupon_codes.domain import ALPHABET, MAX_PREFIX
 
 MAX_NAMES = 500
 MAX_DAYS = 3660
+LAST_YEAR = 2200
 
 Names = Annotated[list[Key], Field(max_length=MAX_NAMES)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
@@ -101,7 +102,11 @@ class TermsForm(RequestBody):
     starts_at: Instant | None = None
     ends_at: Instant | None = Field(default=None, description="Exclusive.")
     days: int | None = Field(
-        default=None, ge=0, le=MAX_DAYS, strict=True, description="Until the end of the N-th day after the issue."
+        default=None,
+        ge=0,
+        le=MAX_DAYS,
+        strict=True,
+        description="Until the end of the N-th day after the issue, or after `starts_at` when that is later.",
     )
     holder: Literal["member", "any"] = Field(
         default="member", description="Who may use it: the member it was issued to, or whoever has the code."
@@ -122,6 +127,8 @@ class TermsForm(RequestBody):
             raise ValueError("name_zh or name_en is needed")
         if self.starts_at is not None and self.ends_at is not None and self.ends_at <= self.starts_at:
             raise ValueError("ends_at must be after starts_at")
+        if self.starts_at is not None and self.starts_at.year > LAST_YEAR:
+            raise ValueError(f"starts_at must not be after {LAST_YEAR}")
         if self.exclusive and self.combines_with:
             raise ValueError("an exclusive coupon combines with nothing: leave combines_with empty")
         return self

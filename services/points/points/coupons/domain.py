@@ -87,14 +87,18 @@ class Validity:
 
 
 def validity(terms: Terms, issued_at: datetime, zone: ZoneInfo) -> Validity:
-    """N days end with the N-th day after that of the issue, in the programme's zone; the window's end cuts them off."""
+    """N days end with the N-th day after that of the issue, in the programme's zone; the window's end cuts them off.
+
+    What is issued before its window begins counts them from there, or it could end before anybody may use it.
+    """
+    valid_from = issued_at if terms.starts_at is None else max(issued_at, terms.starts_at)
     ends = [] if terms.ends_at is None else [terms.ends_at]
     if terms.days is not None:
-        day = issued_at.astimezone(zone).date() + timedelta(days=terms.days + 1)
+        day = valid_from.astimezone(zone).date() + timedelta(days=terms.days + 1)
         ends.append(datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(issued_at.tzinfo))
     expires_at = min(ends, default=None)
     return Validity(
-        valid_from=max(issued_at, terms.starts_at) if terms.starts_at is not None else issued_at,
+        valid_from=valid_from,
         expires_at=expires_at,
         notice_at=notice_at(expires_at, terms.notice_days),
     )

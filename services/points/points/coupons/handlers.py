@@ -185,6 +185,11 @@ async def _revoke(tx: Transaction, found: Sequence[Coupon], reason: str) -> list
     return after
 
 
+async def is_member(tx: Transaction, member_id: UUID | None) -> bool:
+    """Whether somebody with this id is known here."""
+    return member_id is not None and bool(await store.known_members(tx, [member_id]))
+
+
 def facts(coupon: Coupon, now: datetime) -> dict[str, Any]:
     """What every event of a coupon says."""
     return {

@@ -194,6 +194,14 @@ async def group(tx: Transaction, member_id: UUID) -> list[UUID]:
     return await store.group(tx, member_id)
 
 
+async def relatives(tx: Transaction, member_ids: Iterable[UUID]) -> dict[UUID, list[UUID]]:
+    """Who else is the same person by merges, in either direction; only of those that were merged."""
+    found: dict[UUID, list[UUID]] = {}
+    for member_id, other in await store.relatives(tx, member_ids):
+        found.setdefault(member_id, []).append(other)
+    return found
+
+
 async def merged(tx: Transaction, absorbed: UUID, survivor: UUID, at: datetime) -> None:
     """From `at` on the absorbed member is the survivor; its points are there whenever it earned them."""
     await store.merge(tx, absorbed, survivor, at)

@@ -64,6 +64,20 @@ _GROUP = """
     )
     SELECT member_id FROM one
 """
+_RELATIVES = """
+    WITH RECURSIVE up AS (
+        SELECT member_id AS asked, member_id, merged_into FROM members
+        WHERE member_id = ANY(CAST(:member_ids AS uuid[]))
+        UNION
+        SELECT up.asked, members.member_id, members.merged_into FROM up JOIN members
+            ON members.member_id = up.merged_into
+    ), down AS (
+        SELECT asked, member_id FROM up WHERE merged_into IS NULL
+        UNION
+        SELECT down.asked, members.member_id FROM down JOIN members ON members.merged_into = down.member_id
+    )
+    SELECT asked, member_id FROM down WHERE asked <> member_id
+"""
 
 
 async def states(tx: Transaction, member_ids: Iterable[UUID]) -> dict[UUID, Any]:
@@ -143,3 +157,9 @@ async def merge(tx: Transaction, member_id: UUID, merged_into: UUID | None, merg
 async def group(tx: Transaction, member_id: UUID) -> list[UUID]:
     """The member and all that were merged into it."""
     return [row.member_id for row in await tx.fetch_all(_GROUP, {"member_id": member_id})]
+
+
+async def relatives(tx: Transaction, member_ids: Iterable[UUID]) -> list[tuple[UUID, UUID]]:
+    """(member, another one that is the same person by merges)."""
+    rows = await tx.fetch_all(_RELATIVES, {"member_ids": list(member_ids)})
+    return [(row.asked, row.member_id) for row in rows]

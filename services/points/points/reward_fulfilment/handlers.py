@@ -49,7 +49,7 @@ async def advance(
 ) -> Order:
     """Picking, shipped, delivered, fulfilled. Raises OrderUnknownError, BadTransitionError, ProblemError (412)."""
     before = await _locked_row(tx, order_id, seen)
-    after = domain.moved(before, state, tx.now)
+    after = domain.advanced(before, state, tx.now)
     if state == SHIPPED:
         after = replace(after, carrier=carrier, tracking=tracking)
     await _keep(tx, caller, before, after, note, {"carrier": carrier, "tracking": tracking})
@@ -64,7 +64,7 @@ async def pay(tx: Transaction, caller: Caller, order_id: UUID, reference: str) -
     if before.paid_at is not None and before.payment_reference == reference:
         return before
     after = domain.paid(before, reference, tx.now)
-    after = await issuing.issue(tx, after, (await rewards.of_key(tx, before.reward)).coupon_template)
+    after = await issuing.issue(tx, after)
     await _keep(tx, caller, before, after, "", {"payment_reference": reference})
     return after
 
@@ -169,6 +169,7 @@ async def _keep(
             carrier=after.carrier,
             tracking=after.tracking,
             reason=reason,
+            to_refund=after.money if domain.payment_state(after) == domain.TO_REFUND else 0,
         )
     )
 

@@ -65,7 +65,9 @@ async def availability(
     member_id: UUID,
     tx: Tx,
     quantity: Annotated[int, Query(ge=1, le=100)] = 1,
-    option: Annotated[Option | None, Query(description="How it would be paid; default: the first there is.")] = None,
+    option: Annotated[
+        Option | None, Query(description="How it would be paid; default: with the fewest points.")
+    ] = None,
 ) -> OfferResponse:
     offer = await handlers.offer(tx, member_id, reward, quantity=quantity, option=option or "")
     return OfferResponse.of(offer, rewards.terms_of(await programme(tx)))

@@ -36,6 +36,7 @@ from points.reward_orders.models import (
     OrderSummary,
 )
 from points.reward_tickets import handlers as tickets
+from points.rewards.domain import TICKET
 from points.rewards.models import RewardKey
 
 router = Router(tags=["reward orders"])
@@ -48,7 +49,7 @@ FIRST = (-(2**31), "")
 REVEAL = "members:reveal"
 ORDER = "rewards:order"
 KeyInPath = Annotated[str, Path(max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
-Reveal = Annotated[bool, Query(description=f"Show the address readable: needs {REVEAL}, and is written down.")]
+Reveal = Annotated[bool, Query(description=f"Show address and ticket codes: needs {REVEAL}, and is written down.")]
 States = Annotated[list[OrderState] | None, Query(max_length=8, description="One or more states.")]
 Since = Annotated[Instant | None, Query(description="Ordered from then on.")]
 Until = Annotated[Instant | None, Query(description="Ordered before then.")]
@@ -122,7 +123,7 @@ async def export_csv(
     ordered_until: Until = None,
     reveal: Reveal = False,
 ) -> Response:
-    """Up to 5,000 orders. With `reveal` the addresses are readable, and each look is written to the audit log."""
+    """Up to 5,000 orders. With `reveal` the addresses are readable, and the audit log names each order they are of."""
     if reveal and not caller.may(REVEAL):
         raise PermissionMissingError(REVEAL)
     found = await handlers.orders(
@@ -135,9 +136,12 @@ async def export_csv(
     )
     if len(found) > export.MAX_ORDERS:
         raise invalid("query.ordered_from", f"chooses more than {export.MAX_ORDERS} orders: take a shorter time")
-    if reveal:
-        await audit(tx, caller, "reward_orders.exported", reward or "*", orders=len(found), fields=["address"])
     addresses = await handlers.addresses_of(tx, found)
+    if reveal:
+        seen = sorted(str(order_id) for order_id in addresses)
+        await audit(
+            tx, caller, "reward_orders.exported", reward or "*", orders=len(found), fields=["address"], order_ids=seen
+        )
     return export.CsvResponse(export.text_of(list(reversed(found)), addresses, reveal=reveal))
 
 
@@ -154,7 +158,8 @@ async def read(
         raise PermissionMissingError(REVEAL)
     found = await handlers.of_id(tx, order_id)
     if reveal:
-        await audit(tx, caller, "member.revealed", found.member_id, fields=["reward_address"], order_id=order_id)
+        fields = ["reward_address", "ticket_codes"] if found.kind == TICKET else ["reward_address"]
+        await audit(tx, caller, "member.revealed", found.member_id, fields=fields, order_id=order_id)
     return await _whole(tx, caller, found, response, reveal=reveal)
 
 
@@ -179,5 +184,7 @@ async def _whole(
 ) -> OrderResponse:
     response.headers["ETag"] = etag(found.revision)
     address = await handlers.address_of(tx, found)
-    held = await tickets.of_order(tx, found.member_id, found.order_id) if found.kind == "ticket" else []
-    return OrderResponse.whole(found, address, held, reveal=reveal, codes=caller.may(ORDER))
+    held = await tickets.of_order(tx, found.member_id, found.order_id) if found.kind == TICKET else []
+    # Who sells shows a member the codes; staff see them as they see an address: revealed, and written down.
+    codes = reveal or (caller.kind != "staff" and caller.may(ORDER))
+    return OrderResponse.whole(found, address, held, reveal=reveal, codes=codes)

@@ -67,6 +67,7 @@ class Order:
     pay_until: datetime | None
     paid_at: datetime | None
     payment_reference: str
+    coupon_template: str
     coupon_ids: tuple[UUID, ...]
     given_back: int
     renewed: int
@@ -144,6 +145,7 @@ def placed(
         pay_until=now + timedelta(minutes=reward.pay_within_minutes) if waits else None,
         paid_at=now if paid else None,
         payment_reference=wanted.payment_reference if paid else "",
+        coupon_template=reward.coupon_template,
         coupon_ids=(),
         given_back=0,
         renewed=0,
@@ -180,6 +182,13 @@ def moved(order: Order, state: str, now: datetime, *, by_member: bool = False) -
     if state not in ways:
         raise BadTransitionError(order.state, state, ways)
     return replace(order, state=state, revision=order.revision + 1, changed_at=now)
+
+
+def advanced(order: Order, state: str, now: datetime) -> Order:
+    """The order after a step of its fulfilment, which begins when it is paid. Raises BadTransitionError."""
+    if order.state == AWAITING_PAYMENT:
+        raise BadTransitionError(order.state, state, (CANCELLED,))
+    return moved(order, state, now)
 
 
 def paid(order: Order, reference: str, now: datetime) -> Order:

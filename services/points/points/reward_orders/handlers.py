@@ -78,8 +78,8 @@ async def order(tx: Transaction, caller: Caller, wanted: Wanted, grant: Grant | 
         sealed = await keyring.current().seal(tx, owner, wanted.address, purpose=ADDRESS)
         placed = replace(placed, address=sealed.box)
     await rewards.take_stock(tx, reward, placed.quantity, placed.order_id, caller.subject)
-    await store.add(tx, placed)
-    issued = await issuing.issue(tx, placed, reward.coupon_template)
+    await _keep(tx, placed)
+    issued = await issuing.issue(tx, placed)
     if issued is not placed:
         await store.change(tx, issued)
         placed = issued
@@ -111,6 +111,14 @@ async def _paid_in_points(tx: Transaction, wallet: Wallet, placed: Order) -> Ord
     return replace(placed, sequence=sequence)
 
 
+async def _keep(tx: Transaction, placed: Order) -> None:
+    """Orders of one member take turns; for another member the same request_id may have come at the same time."""
+    if not await store.add(tx, placed):
+        other = await store.of_request(tx, placed.ordered_by, placed.request_id)
+        assert other is not None
+        raise RequestIdReusedError(placed.request_id, other.order_id)
+
+
 async def _same(tx: Transaction, before: Order, wanted: Wanted, asked: UUID) -> Order:
     same_address = wanted.address == await address_of(tx, before)
     if not domain.is_same(before, wanted, asked) or not same_address:
@@ -134,7 +142,7 @@ def _tell(tx: Transaction, placed: Order, wallet: Wallet) -> None:
                 reference=placed.reward,
             )
         )
-    tx.emit(RewardOrdered(**told(placed), occurred_at=tx.now))
+    tx.emit(RewardOrdered(**told(placed), occurred_at=tx.now, state=placed.state, pay_until=placed.pay_until))
 
 
 def told(order: Order) -> dict[str, Any]:

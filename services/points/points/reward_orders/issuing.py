@@ -15,20 +15,20 @@ from points.rewards.domain import COUPON, TICKET
 CANCELLED = "reward_cancelled"
 
 
-async def issue(tx: Transaction, order: Order, template: str) -> Order:
+async def issue(tx: Transaction, order: Order) -> Order:
     """Of an order that is kept and was just accepted. Raises CouponRefusedError."""
     if order.kind == COUPON and order.state == FULFILLED:
-        return await _issue_coupons(tx, order, template)
+        return await _issue_coupons(tx, order)
     if order.kind == TICKET and order.state == ACCEPTED:
         await tickets.issue(tx, order.member_id, order.order_id, order.quantity)
     return order
 
 
-async def _issue_coupons(tx: Transaction, order: Order, template: str) -> Order:
+async def _issue_coupons(tx: Transaction, order: Order) -> Order:
     member_id = await merges.survivor(tx, order.member_id)
     grants = [
         Grant(
-            template=template,
+            template=order.coupon_template,
             member_id=member_id,
             reason=REWARD,
             reference=f"{order.order_id}/{number}",

@@ -73,7 +73,7 @@ class PaymentResponse(ResponseBody):
 
 
 class TicketResponse(ResponseBody):
-    """`state`: valid, used, revoked. The code is masked for those who may not order."""
+    """`state`: valid, used, revoked. The code is readable for systems that order, and for staff when it is revealed."""
 
     ticket_id: UUID
     number: int

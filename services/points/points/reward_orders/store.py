@@ -16,6 +16,7 @@ _NAMES = tuple(Order.__dataclass_fields__)
 _FIELDS = ", ".join(_NAMES)
 _ADD = f"""
     INSERT INTO reward_orders ({_FIELDS}) VALUES ({", ".join(":" + name for name in _NAMES)})
+    ON CONFLICT (ordered_by, request_id) WHERE request_id <> '' DO NOTHING
 """
 _CHANGED = (
     "revision",
@@ -86,9 +87,10 @@ _FIGURES = """
 """
 
 
-async def add(tx: Transaction, order: Order) -> None:
+async def add(tx: Transaction, order: Order) -> bool:
+    """False when the caller used its id for another order in the meantime."""
     params = {name: getattr(order, name) for name in _NAMES}
-    await tx.execute(_ADD, {**params, "coupon_ids": list(order.coupon_ids)})
+    return await tx.execute(_ADD, {**params, "coupon_ids": list(order.coupon_ids)}) == 1
 
 
 async def change(tx: Transaction, order: Order) -> None:

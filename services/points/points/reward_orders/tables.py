@@ -40,6 +40,7 @@ reward_orders = Table(
     instant("pay_until", nullable=True),
     instant("paid_at", nullable=True),
     Column("payment_reference", Text, nullable=False),
+    Column("coupon_template", Text, nullable=False, comment="what its coupons are issued by, or empty"),
     Column("coupon_ids", ARRAY(Uuid), nullable=False),
     Column("given_back", BigInteger, nullable=False),
     Column("renewed", BigInteger, nullable=False),

@@ -12,6 +12,8 @@ from common.http import check_revision
 from common.security.audit import audit
 from common.security.callers import Caller
 from common.storage import Transaction
+from points.coupon_templates import handlers as coupon_templates
+from points.coupon_templates.domain import ACTIVE
 from points.rewards import domain, store
 from points.rewards.domain import Reward, Terms
 from points.rewards.refusals import (
@@ -49,15 +51,21 @@ async def change(tx: Transaction, caller: Caller, wanted: Reward, seen: int | No
         raise RewardInvalidError("kind", f"stays {current.kind}: make another reward")
     after = replace(wanted, state=current.state, stock=current.stock, revision=current.revision + 1)
     domain.check(after)
+    if after.state == domain.PUBLISHED and after.coupon_template != current.coupon_template:
+        await _check_template(tx, after.coupon_template)
     await store.change(tx, after, caller.subject)
     await audit(tx, caller, "reward.changed", after.reward, revision=after.revision, fields=_changed(current, after))
     return after
 
 
 async def move(tx: Transaction, caller: Caller, reward: str, state: str, seen: int | None) -> Reward:
-    """Publish, hide or archive. Raises RewardUnknownError, BadTransitionError, ProblemError (412)."""
+    """Publish, hide or archive. Raises RewardUnknownError, BadTransitionError, ProblemError (412), RewardInvalidError
+    when there is no coupon to give out.
+    """
     current = await _locked(tx, reward, seen)
     after = domain.moved(current, state)
+    if after.state == domain.PUBLISHED:
+        await _check_template(tx, after.coupon_template)
     await store.change(tx, after, caller.subject)
     await audit(tx, caller, f"reward.{state}", reward, previous_state=current.state)
     return after
@@ -126,6 +134,14 @@ async def stock_changes(tx: Transaction, reward: str, *, below: int, limit: int)
     """The newest first. Raises RewardUnknownError."""
     await of_key(tx, reward)
     return await store.stock_changes(tx, reward, below=below, limit=limit)
+
+
+async def _check_template(tx: Transaction, template: str) -> None:
+    """What is published can be given out. Raises RewardInvalidError."""
+    if template:
+        known = (await coupon_templates.issued_now(tx, [template])).get(template)
+        if known is None or known.state != ACTIVE:
+            raise RewardInvalidError("coupon_template", f"no coupons of template {template} are issued now")
 
 
 async def _locked(tx: Transaction, reward: str, seen: int | None) -> Reward:
