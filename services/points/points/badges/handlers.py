@@ -38,7 +38,9 @@ async def counted(
     touched: Iterable[Touched],
     returns: Mapping[int, Returned] | None = None,
 ) -> list[Effect]:
-    """After counters changed: award and revoke what follows from them. `returns`: by member, why something goes."""
+    """After counters changed: award and revoke what follows from them. `returns`: by member (as a whole number), why
+    something goes and who holds its points now.
+    """
     returns = returns or {}
     places = sorted(
         {
@@ -179,7 +181,7 @@ class _Changes:
         )
         self._tx.emit(
             BadgeRevoked(
-                member_id=before.member_id,
+                member_id=before.member_id if returned is None else returned.member_id,
                 key=badge.key,
                 name=badge.incentive.name,
                 occurred_at=occurred_at,
@@ -190,7 +192,7 @@ class _Changes:
         if returned is not None:
             self.effects.append(
                 Effect(
-                    member_id=before.member_id,
+                    member_id=returned.member_id,
                     source=returned.source,
                     return_id=returned.return_id,
                     subject="badge",

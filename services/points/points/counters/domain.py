@@ -17,7 +17,8 @@ COUNT, AMOUNT, QUANTITY, DISTINCT, SUM, RUN = "count", "amount", "quantity", "di
 class Entry(NamedTuple):
     """What one purchase (of one product), activity or day in a row adds; `gone` of the `value` came back.
 
-    An entry that belongs to an order follows it: an `amount` in part, everything else when it is wholly returned.
+    An entry that belongs to an order follows it: an `amount` in part, everything else when it is wholly returned. What
+    is left of a purchase must still be the measure's `min_amount`, or nothing of it counts any more.
     """
 
     member_id: UUID

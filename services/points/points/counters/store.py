@@ -9,7 +9,7 @@ from uuid import UUID
 
 from common.storage import Transaction
 from points.cascade.domain import Returned
-from points.counters.domain import DISTINCT, RUN, Entry
+from points.counters.domain import AMOUNT, DISTINCT, RUN, Entry, Measure
 from points.database import columns
 
 _FIELDS = ", ".join(Entry._fields)
@@ -21,17 +21,27 @@ _ADD = f"""
     ON CONFLICT (member_id, measure, kind, source, key, item) DO UPDATE SET value = excluded.value,
         occurred_at = excluded.occurred_at
 """
-# What is counted by amount goes with each part that comes back, everything else with the whole; see domain.Entry.
+# What is counted by amount goes with each part that comes back, everything else with the whole, or when too little is
+# left of the purchase to count; see domain.Entry.
 _RETURN = """
-    UPDATE counter_entries AS entry
-    SET gone = CASE WHEN returned.wholly THEN entry.value
-        WHEN entry.measure = ANY(CAST(:amounts AS text[])) THEN least(entry.value, greatest(entry.gone, returned.after))
-        ELSE entry.gone END
-    FROM unnest(CAST(:order_source AS text[]), CAST(:order_id AS text[]), CAST(:wholly AS boolean[]),
-        CAST(:after AS bigint[])) AS returned(order_source, order_id, wholly, after)
-    WHERE entry.order_source = returned.order_source AND entry.order_id = returned.order_id
-        AND entry.order_id <> ''
-    RETURNING entry.member_id, entry.measure, entry.occurred_at
+    WITH after AS (
+        SELECT one.member_id, one.measure, one.kind, one.source, one.key, one.item,
+            CASE WHEN returned.wholly OR returned.remaining < COALESCE(floors.min_amount, 0) THEN one.value
+                WHEN floors.by_amount THEN least(one.value, greatest(one.gone, returned.after))
+                ELSE one.gone END AS gone
+        FROM unnest(CAST(:order_source AS text[]), CAST(:order_id AS text[]), CAST(:wholly AS boolean[]),
+            CAST(:after AS bigint[]), CAST(:remaining AS bigint[]))
+            AS returned(order_source, order_id, wholly, after, remaining)
+        JOIN counter_entries AS one USING (order_source, order_id)
+        LEFT JOIN unnest(CAST(:measure AS text[]), CAST(:by_amount AS boolean[]), CAST(:min_amount AS bigint[]))
+            AS floors(measure, by_amount, min_amount) USING (measure)
+        WHERE order_id <> ''
+    )
+    UPDATE counter_entries AS entry SET gone = after.gone FROM after
+    WHERE (entry.member_id, entry.measure, entry.kind, entry.source, entry.key, entry.item)
+        = (after.member_id, after.measure, after.kind, after.source, after.key, after.item)
+        AND entry.gone <> after.gone
+    RETURNING entry.member_id, entry.measure, entry.occurred_at, entry.order_source, entry.order_id
 """
 _ANY_OF_ORDERS = """
     SELECT EXISTS (SELECT FROM unnest(CAST(:order_source AS text[]), CAST(:order_id AS text[]))
@@ -60,6 +70,16 @@ class Span(NamedTuple):
     until: datetime
 
 
+class Gone(NamedTuple):
+    """An entry of which something came back, with the order it belongs to."""
+
+    member_id: UUID
+    measure: str
+    occurred_at: datetime
+    order_source: str
+    order_id: str
+
+
 async def add(tx: Transaction, entries: Iterable[Entry]) -> None:
     """The same entry again changes its value (a run that a late day made longer), not what came back of it."""
     ordered = sorted(entries, key=itemgetter(0, 1, 2, 3, 4, 5))
@@ -72,19 +92,19 @@ async def any_of_orders(tx: Transaction, returns: Sequence[Returned]) -> bool:
     return bool(await tx.fetch_value(_ANY_OF_ORDERS, columns(("order_source", "order_id"), keys)))
 
 
-async def take_away(
-    tx: Transaction, returns: Sequence[Returned], amounts: Sequence[str]
-) -> list[tuple[UUID, str, datetime]]:
-    """Let entries follow the return of their orders; `amounts` are the measures that follow in part."""
+async def take_away(tx: Transaction, returns: Sequence[Returned], measures: Iterable[Measure]) -> list[Gone]:
+    """Let entries follow the return of their orders; what changed. `measures` say how each of them follows."""
     newest: dict[tuple[str, str], Returned] = {}
     for one in returns:
         key = (one.order_source, one.order_id)
         if key not in newest or one.after > newest[key].after:
             newest[key] = one
-    rows = [(*key, one.wholly, one.after) for key, one in sorted(newest.items())]
-    names = ("order_source", "order_id", "wholly", "after")
-    changed: Sequence[Any] = await tx.fetch_all(_RETURN, {**columns(names, rows), "amounts": list(amounts)})
-    return [(member_id, measure, occurred_at) for member_id, measure, occurred_at in changed]
+    rows = [(*key, one.wholly, one.after, one.basis - one.after) for key, one in sorted(newest.items())]
+    names = ("order_source", "order_id", "wholly", "after", "remaining")
+    floors = sorted((one.key, one.what == AMOUNT, one.min_amount) for one in measures)
+    params = {**columns(names, rows), **columns(("measure", "by_amount", "min_amount"), floors)}
+    changed: Sequence[Any] = await tx.fetch_all(_RETURN, params)
+    return [Gone._make(row) for row in changed]
 
 
 def _asked(spans: Sequence[Span]) -> dict[str, list[Any]]:

@@ -114,6 +114,14 @@ class Play(NamedTuple):
     undone_at: datetime | None
 
 
+class Played(NamedTuple):
+    """How often a member played: ever, on the day that is asked about, and for nothing on that day."""
+
+    ever: int
+    today: int
+    free_today: int
+
+
 class DrawClosedError(Exception):
     """The draw is not open; `reason`: not_active, not_yet, over."""
 
@@ -184,14 +192,14 @@ def closed_reason(draw: Draw, now: datetime) -> str:
     return ""
 
 
-def limit_reached(draw: Draw, played_today: int, played: int) -> tuple[str, int] | None:
+def limit_reached(draw: Draw, played: Played) -> tuple[str, int] | None:
     """Which limit is used up, and how much it allows; None when one more play is left."""
-    if draw.per_member is not None and played >= draw.per_member:
+    if draw.per_member is not None and played.ever >= draw.per_member:
         return "plays_per_member", draw.per_member
-    if draw.per_day is not None and played_today >= draw.per_day:
+    if draw.per_day is not None and played.today >= draw.per_day:
         return "plays_per_day", draw.per_day
     return None
 
 
-def cost_of_next(draw: Draw, played_today: int) -> int:
-    return 0 if played_today < draw.free_per_day else draw.cost
+def cost_of_next(draw: Draw, played: Played) -> int:
+    return 0 if played.free_today < draw.free_per_day else draw.cost

@@ -106,8 +106,8 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, gra
 
 async def _next_cost(tx: Transaction, member_id: UUID, draw: Draw, settings: ProgrammeSettings, today: date) -> int:
     """What this play costs, if the member may play at all. Raises LimitReachedError, NotInAudienceError."""
-    played_today, played = await store.played(tx, await facts.group(tx, member_id), draw.key, today)
-    reached = domain.limit_reached(draw, played_today, played)
+    played = await store.played(tx, await facts.group(tx, member_id), draw.key, today)
+    reached = domain.limit_reached(draw, played)
     if reached is not None:
         limit, allowed = reached
         tomorrow = day_of(tx.now, ZoneInfo(settings.time_zone))[1]
@@ -116,7 +116,7 @@ async def _next_cost(tx: Transaction, member_id: UUID, draw: Draw, settings: Pro
         (standing,) = await audiences.standings(tx, settings, [(member_id, tx.now)])
         if not draw.audience.includes(standing.tier, standing.segments):
             raise NotInAudienceError(draw.key, standing.tier, draw.audience)
-    return domain.cost_of_next(draw, played_today)
+    return domain.cost_of_next(draw, played)
 
 
 async def _pay(tx: Transaction, wallet: Wallet, draw: Draw, cost: int, play_id: UUID) -> int:

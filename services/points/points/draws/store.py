@@ -7,7 +7,7 @@ from uuid import UUID
 
 from common.storage import Transaction
 from points.database import columns
-from points.draws.domain import Epoch, Play
+from points.draws.domain import Epoch, Play, Played
 
 _EPOCH = ", ".join(Epoch._fields)
 _PLAY = ", ".join(Play._fields)
@@ -38,7 +38,9 @@ _GIVEN = """
     SELECT prize, count(*) AS given FROM draw_plays WHERE draw = :draw AND undone_at IS NULL GROUP BY prize
 """
 _PLAYED = """
-    SELECT count(*) AS played, count(*) FILTER (WHERE day = :day) AS today FROM draw_plays
+    SELECT count(*) AS ever, count(*) FILTER (WHERE day = :day) AS today,
+        count(*) FILTER (WHERE day = :day AND free) AS free_today
+    FROM draw_plays
     WHERE member_id = ANY(CAST(:member_ids AS uuid[])) AND draw = :draw AND undone_at IS NULL
 """
 _ADD_PLAY = f"INSERT INTO draw_plays ({_PLAY}) VALUES ({', '.join(':' + name for name in Play._fields)})"
@@ -140,10 +142,10 @@ async def given(tx: Transaction, draw: str) -> dict[str, int]:
     return {row.prize: row.given for row in rows}
 
 
-async def played(tx: Transaction, member_ids: Sequence[UUID], draw: str, day: date) -> tuple[int, int]:
-    """How often these members played: on that day, and ever. What was undone does not count."""
+async def played(tx: Transaction, member_ids: Sequence[UUID], draw: str, day: date) -> Played:
+    """How often these members played. What was undone does not count."""
     row: Any = await tx.fetch_one(_PLAYED, {"member_ids": list(member_ids), "draw": draw, "day": day})
-    return row.today, row.played
+    return Played._make(row)
 
 
 async def add_play(tx: Transaction, play: Play) -> None:

@@ -3,7 +3,8 @@
 Where nothing is active this is one query per batch.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -17,11 +18,11 @@ from points.cascade.domain import Bought, Done, Effect, Returned
 from points.counters import handlers as counters
 from points.counters.domain import Measure, Ran
 from points.counters.handlers import Touched
+from points.facts import handlers as facts
 from points.incentives import handlers as incentives
 from points.incentives.domain import BADGE, STREAK, TASK, Incentive
 from points.ledger import handlers as ledger
 from points.ledger.handlers import Wallets
-from points.payouts.handlers import first_return
 from points.streaks import handlers as streaks
 from points.streaks.domain import Day
 from points.tasks import handlers as tasks
@@ -44,9 +45,9 @@ class _Following:
         wallets: Wallets,
         settings: ProgrammeSettings,
         touched: Iterable[Touched],
-        returns: Sequence[Returned] = (),
+        why: Mapping[int, Returned] | None = None,
     ) -> list[Effect]:
-        changed, why = list(touched), first_return(returns)
+        changed = list(touched)
         effects = await tasks.counted(tx, wallets, settings, self.tasks, changed, why)
         return effects + await badges.counted(tx, wallets, settings, self.badges, changed, why)
 
@@ -89,12 +90,27 @@ async def _count(
 
 
 async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequence[Returned]) -> list[Effect]:
-    """After returns were applied: what counted their purchases goes back, as lines of their receipts."""
+    """After returns were applied: what counted their purchases goes back, as lines of their receipts. Who was merged
+    meanwhile pays from the survivor's wallets; those of another member than the buyer's are locked and saved here.
+    """
     if not await counters.counts_any_of(tx, returns):
         return []
     following = _Following(await incentives.counting(tx, TASK, BADGE))
-    touched = await counters.purchases_returned(tx, following.measures, returns)
-    return await following.counted(tx, wallets, await programme(tx), touched, returns)
+    touched, why = await counters.purchases_returned(tx, following.measures, returns)
+    if not touched:
+        return []
+    settings, members = await programme(tx), {one.member_id for one in touched}
+    survivors = await facts.survivors(tx, members)
+    owners = {member_id: survivors.get(member_id, member_id) for member_id in members}
+    why = {one.int: replace(why[one.int], member_id=owner) for one, owner in owners.items()}
+    others = {owner for owner in owners.values() if not wallets.knows(owner)}
+    theirs = [one for one in touched if owners[one.member_id] in others]
+    effects = await following.counted(tx, wallets, settings, touched.difference(theirs), why)
+    if theirs:
+        locked = await ledger.lock(tx, others)
+        effects += await following.counted(tx, locked, settings, theirs, why)
+        await ledger.save(tx, locked)
+    return effects
 
 
 async def make_up(tx: Transaction, member_id: UUID, key: str, day: date, grant: Grant | None = None) -> Day:

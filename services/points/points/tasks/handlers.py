@@ -61,7 +61,9 @@ async def counted(
     touched: Iterable[Touched],
     returns: Mapping[int, Returned] | None = None,
 ) -> list[Effect]:
-    """After counters changed: complete, reward and take back what follows. `returns`: by member, why something goes."""
+    """After counters changed: complete, reward and take back what follows. `returns`: by member (as a whole number),
+    why something goes and who holds its points now.
+    """
     zone = ZoneInfo(settings.time_zone)
     cases: dict[store.Key, Case] = {}
     for one in touched:

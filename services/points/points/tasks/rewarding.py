@@ -86,7 +86,7 @@ class Steps:
         if returned is not None:
             self.effects.append(
                 Effect(
-                    member_id=before.member_id,
+                    member_id=returned.member_id,
                     source=returned.source,
                     return_id=returned.return_id,
                     subject="task",
