@@ -10,6 +10,7 @@ from common.security.callers import SYSTEM
 from common.storage import Database
 from points.draws import epochs
 from tests.points.conftest import Client
+from tests.points.coupons import world as coupons
 from tests.points.draws.world import NOTHING, play, rich, spin, ten_points, undo
 from tests.points.incentives.world import active, incentive_points
 from tests.points.world import balance, happen, member, tiers, value
@@ -65,8 +66,10 @@ async def test_goods_are_owed_until_they_are_handed_over(points_database: Databa
 
 
 async def test_coupon_that_cannot_be_issued_is_owed(points_database: Database, operator: Client) -> None:
-    coupon = {"key": "c", "name": {"en": "c"}, "kind": "coupon", "coupon": "none-such", "weight": 100}
+    coupon = {"key": "c", "name": {"en": "c"}, "kind": "coupon", "coupon": "ten", "weight": 100}
+    await coupons.template(points_database, "ten")
     await active(points_database, "draw", "spin", spin(coupon, {**NOTHING, "weight": 0}))
+    await coupons.archived(points_database, "ten")
     someone = await member(points_database)
     answer = await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})
     assert (answer.status_code, answer.json()["owed"], answer.json()["coupon_id"]) == (201, True, None), answer.text

@@ -202,7 +202,9 @@ async def test_coupon_of_a_task_is_issued_once_and_taken_back_unless_it_was_used
 
 
 async def test_coupon_that_cannot_be_issued_does_not_stop_the_rest(points_database: Database) -> None:
-    await active(points_database, "task", "two", task(reward={"points": 5, "coupon": "none-such"}))
+    await coupons.template(points_database, "ten")
+    await active(points_database, "task", "two", task(reward={"points": 5, "coupon": "ten"}))
+    await coupons.archived(points_database, "ten")
     someone = await member(points_database)
     await happen(points_database, purchase(someone, "a", 10_00), purchase(someone, "b", 10_00))
     assert await incentive_points(points_database, someone) == 5
