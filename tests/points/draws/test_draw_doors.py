@@ -30,6 +30,15 @@ async def test_undone_play_gives_the_cost_back_and_takes_the_prize(points_databa
     assert opened.epoch == 2
 
 
+async def test_free_play_that_is_undone_is_free_again(points_database: Database) -> None:
+    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, cost=30, free_per_day=1))
+    someone = await rich(points_database)
+    free, paid = await play(points_database, someone), await play(points_database, someone)
+    assert (free.cost, paid.cost) == (0, 30)
+    await undo(points_database, free.play_id)
+    assert [(await play(points_database, someone)).cost for _ in range(2)] == [0, 30]
+
+
 async def test_play_stays_when_its_prize_was_used_or_it_was_undone_before(
     points_database: Database, operator: Client
 ) -> None:

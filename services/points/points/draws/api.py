@@ -34,12 +34,16 @@ SlugPath = Annotated[Slug, Path()]
 
 
 class PlayResponse(ResponseBody):
-    """`prize` was given; it differs from `drawn` when that had run out. `owed`: goods, or a coupon, yet to be given."""
+    """`prize` was given; it differs from `drawn` when that had run out. `owed`: goods, or a coupon, yet to be given.
+
+    Who keeps this answer can check the draw later: `commitment` is what its epoch promised, see `loyalty verify-draw`.
+    """
 
     play_id: UUID
     draw: str
     epoch: int
     number: int
+    commitment: str
     pseudonym: str
     client_seed: str
     ticket: int

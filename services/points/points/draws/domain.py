@@ -9,6 +9,7 @@ from uuid import UUID
 from points.incentives.domain import ACTIVE, Audience, Incentive
 
 POINTS, COUPON, GOODS, NOTHING = "points", "coupon", "goods", "nothing"
+OVER = "over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +89,16 @@ class Epoch(NamedTuple):
 
 
 class Play(NamedTuple):
-    """One play. `drawn` by its ticket; `prize` is what was given: the fallback when the drawn one had run out."""
+    """One play. `drawn` by its ticket; `prize` is what was given: the fallback when the drawn one had run out. The
+    epoch's `commitment` is kept with it, so that a member's receipt says what was promised.
+    """
 
     draw: str
     epoch: int
     number: int
     play_id: UUID
     member_id: UUID
+    commitment: str
     pseudonym: str
     client_seed: str
     ticket: int
@@ -183,12 +187,12 @@ class NothingToHandOverError(Exception):
 
 def closed_reason(draw: Draw, now: datetime) -> str:
     """Why nobody can play now, as a reason of DrawClosedError; "" when the draw is open."""
+    if draw.closes_at is not None and now >= draw.closes_at:
+        return OVER
     if draw.incentive.state != ACTIVE:
         return "not_active"
     if draw.opens_at is not None and now < draw.opens_at:
         return "not_yet"
-    if draw.closes_at is not None and now >= draw.closes_at:
-        return "over"
     return ""
 
 

@@ -80,6 +80,7 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, gra
         epoch.plays,
         play_id,
         member_id,
+        epoch.commitment,
         pseudonym,
         client_seed,
         ticket,
