@@ -45,6 +45,17 @@ async def test_claims_close_some_days_after_the_window(points_database: Database
     assert (answer.status_code, answer.json()["code"]) == (409, "claim_closed")
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("window", ["once", "daily", "weekly", "monthly"])
+async def test_claim_for_an_absurd_day_finds_nothing(
+    points_database: Database, operator: Client, window: str, day: str
+) -> None:
+    await active(points_database, "task", "two", task(window=window, claim="click", claim_days=5))
+    someone = await member(points_database)
+    answer = await operator.post(f"/v1/members/{someone}/tasks/two/claims", json={"day": day})
+    assert (answer.status_code, answer.json()["code"]) == (409, "task_not_completed")
+
+
 async def test_definitions_are_drafted_changed_activated_and_ended(points_database: Database, operator: Client) -> None:
     path = "/v1/incentives/task/two"
     body = {"kind": "task", "name": {"zh": "两单"}, **task()}

@@ -113,6 +113,27 @@ async def test_audience_is_asked_about_the_time_the_goal_was_reached(points_data
     assert await incentive_points(points_database, other) == 0
 
 
+async def test_late_word_on_a_tier_gives_the_task_and_another_takes_it_back(points_database: Database) -> None:
+    await active(points_database, "task", "gold", task(audience={"tiers": ["gold"]}))
+    someone = await member(points_database)
+    await happen(points_database, *(purchase(someone, f"o-{n}", 1_00) for n in (1, 2)))
+    assert await incentive_points(points_database, someone) == 0
+    await happen(points_database, tiers(someone, 1, ("gold", day(-1))))
+    assert await incentive_points(points_database, someone) == 50
+    await happen(points_database, tiers(someone, 2, ("gold", day(1))))
+    assert await incentive_points(points_database, someone) == 0
+    assert await balance(points_database, someone) == (2, 0)
+
+
+async def test_late_word_on_a_segment_gives_the_task(points_database: Database) -> None:
+    await active(points_database, "task", "vip", task(audience={"segments": ["vip"]}))
+    someone = await member(points_database)
+    await happen(points_database, *(purchase(someone, f"o-{n}", 1_00) for n in (1, 2)))
+    entered = SegmentEntered(member_id=someone, segment="vip", revision=1, occurred_at=day(-1))
+    await happen(points_database, event_of(entered))
+    assert await incentive_points(points_database, someone) == 50
+
+
 async def test_batch_of_many_members_is_one_story(points_database: Database) -> None:
     await active(points_database, "task", "two", task())
     people = [await member(points_database) for _ in range(20)]

@@ -87,6 +87,11 @@ async def purchases_returned(
     return {Touched(one.member_id, one.measure, one.occurred_at) for one in gone}, why
 
 
+async def since(tx: Transaction, measures: Iterable[str], instants: Mapping[UUID, datetime]) -> set[Touched]:
+    """What was counted of these members from their instants on."""
+    return {Touched(*row) for row in await store.since(tx, instants.items(), measures)}
+
+
 async def values(tx: Transaction, questions: Sequence[Question]) -> list[int]:
     """How far each got, in the order of the questions."""
     return await store.values(tx, [one.span for one in questions], [one.goal.measure.what for one in questions])

@@ -61,6 +61,14 @@ _VALUES = f"""
 _ENTRIES = f"SELECT number, {', '.join('entry.' + name for name in Entry._fields)} FROM {_ASKED}"
 
 
+_SINCE = """
+    SELECT entry.member_id, entry.measure, entry.occurred_at
+    FROM unnest(CAST(:member_id AS uuid[]), CAST(:since AS timestamptz[])) AS asked(member_id, since)
+    JOIN counter_entries AS entry ON entry.member_id = asked.member_id AND entry.occurred_at >= asked.since
+        AND entry.measure = ANY(CAST(:measures AS text[]))
+"""
+
+
 class Span(NamedTuple):
     """What of a member is asked for: a measure from `since` on, before `until`."""
 
@@ -125,6 +133,15 @@ async def values(tx: Transaction, spans: Sequence[Span], whats: Sequence[str]) -
         else:
             counted.append(int({DISTINCT: row.items, RUN: row.longest}.get(what, row.total)))
     return counted
+
+
+async def since(
+    tx: Transaction, instants: Iterable[tuple[UUID, datetime]], measures: Iterable[str]
+) -> list[tuple[UUID, str, datetime]]:
+    """What was counted of these members from their instants on: (member, measure, when)."""
+    params = {**columns(("member_id", "since"), sorted(instants)), "measures": sorted(measures)}
+    rows: Sequence[Any] = await tx.fetch_all(_SINCE, params)
+    return [(member_id, measure, occurred_at) for member_id, measure, occurred_at in rows]
 
 
 async def entries(tx: Transaction, spans: Sequence[Span]) -> list[list[Entry]]:

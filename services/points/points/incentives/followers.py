@@ -5,7 +5,7 @@ Where nothing is active this is one query per batch.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from common.events.programme import ProgrammeSettings
@@ -111,6 +111,23 @@ async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequenc
         effects += await following.counted(tx, locked, settings, theirs, why)
         await ledger.save(tx, locked)
     return effects
+
+
+async def standings_changed(tx: Transaction, since: Mapping[UUID, datetime]) -> None:
+    """Members had other tiers or segments than was known, each from an instant on: tasks that are for some members only
+    are looked at again, given or taken back. The wallets are locked and saved here, if there are such tasks.
+    """
+    found = await incentives.counting(tx, TASK, occurred=[*since.values(), incentives.LAST]) if since else ()
+    for_some = [one for one in tasks.tasks_of(found) if not one.audience.is_everybody]
+    if not for_some:
+        return
+    wallets = await ledger.lock(tx, since)
+    merged = await facts.survivors(tx, since)
+    instants = {member_id: at for member_id, at in since.items() if member_id not in merged}
+    touched = await counters.since(tx, {goal.measure.key for task in for_some for goal in task.goals}, instants)
+    if touched:
+        await tasks.counted(tx, wallets, await programme(tx), for_some, touched)
+        await ledger.save(tx, wallets)
 
 
 async def make_up(tx: Transaction, member_id: UUID, key: str, day: date, grant: Grant | None = None) -> Day:
