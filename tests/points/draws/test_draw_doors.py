@@ -6,6 +6,8 @@ from uuid import uuid4
 
 import pytest
 
+from common.events import event_of
+from common.events.members import MemberMerged
 from common.security.callers import SYSTEM
 from common.storage import Database
 from points.draws import epochs
@@ -64,6 +66,12 @@ async def test_goods_are_owed_until_they_are_handed_over(points_database: Databa
     someone = await member(points_database)
     played = (await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})).json()
     assert (played["reward"], played["owed"]) == ("mug-2025", True)
+    second = (await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})).json()
+    owed = (await operator.get("/v1/draw-plays/owed?limit=1")).json()
+    assert [(one["play_id"], one["member_id"]) for one in owed["items"]] == [(played["play_id"], str(someone))]
+    rest = (await operator.get(f"/v1/draw-plays/owed?limit=1&cursor={owed['next']}")).json()["items"]
+    assert [one["play_id"] for one in rest] == [second["play_id"]]
+    assert (await operator.get("/v1/draw-plays/owed?draw=other")).json()["items"] == []
     handed = await operator.post(f"/v1/draw-plays/{played['play_id']}/hand-over")
     assert (handed.status_code, handed.json()["owed"]) == (200, False)
     again = await operator.post(f"/v1/draw-plays/{played['play_id']}/hand-over")
@@ -71,7 +79,10 @@ async def test_goods_are_owed_until_they_are_handed_over(points_database: Databa
     undone = await operator.post(f"/v1/draw-plays/{played['play_id']}/undo", json={"reason": "x"})
     assert undone.json()["reason"] == "handed_over"
     listed = (await operator.get(f"/v1/members/{someone}/draw-plays?draw=spin")).json()["items"]
-    assert [one["play_id"] for one in listed] == [played["play_id"]]
+    assert [one["play_id"] for one in listed] == [second["play_id"], played["play_id"]]
+    assert [one["play_id"] for one in (await operator.get("/v1/draw-plays/owed")).json()["items"]] == [
+        second["play_id"]
+    ]
 
 
 async def test_coupon_that_cannot_be_issued_is_owed(points_database: Database, operator: Client) -> None:
@@ -82,6 +93,16 @@ async def test_coupon_that_cannot_be_issued_is_owed(points_database: Database, o
     someone = await member(points_database)
     answer = await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})
     assert (answer.status_code, answer.json()["owed"], answer.json()["coupon_id"]) == (201, True, None), answer.text
+    stayed, path = await member(points_database), f"/v1/draw-plays/{answer.json()['play_id']}/hand-over"
+    merged = MemberMerged(merge_id=uuid4(), member_id=stayed, absorbed_member_id=someone, occurred_at=datetime.now(UTC))
+    await happen(points_database, event_of(merged))
+    refused = await operator.post(path)
+    assert (refused.status_code, refused.json()["code"]) == (409, "template_not_active"), refused.text
+    await value(points_database, "UPDATE coupon_templates SET state = 'active' RETURNING state")
+    given = (await operator.post(path)).json()
+    assert (given["owed"], given["coupon_id"]) != (True, None)
+    whose = await value(points_database, "SELECT member_id FROM coupons WHERE coupon_id = :id", id=given["coupon_id"])
+    assert whose == stayed
 
 
 @pytest.mark.parametrize(

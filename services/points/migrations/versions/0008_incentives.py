@@ -176,6 +176,11 @@ DRAWS = (
     )
     """,
     "CREATE INDEX ix_draw_plays_member_id_draw ON draw_plays (member_id, draw)",
+    """
+    CREATE INDEX ix_draw_plays_owed ON draw_plays (played_at, play_id)
+        WHERE handed_over_at IS NULL AND undone_at IS NULL
+            AND (prize_kind = 'goods' OR (prize_kind = 'coupon' AND coupon_id IS NULL))
+    """,
 )
 
 COMMENTS = {

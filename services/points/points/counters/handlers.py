@@ -89,7 +89,7 @@ async def purchases_returned(
 
 async def since(tx: Transaction, measures: Iterable[str], instants: Mapping[UUID, datetime]) -> set[Touched]:
     """What was counted of these members from their instants on."""
-    return {Touched(*row) for row in await store.since(tx, instants.items(), measures)}
+    return {Touched(*row) for row in await store.since(tx, instants.items(), measures)} if instants else set()
 
 
 async def values(tx: Transaction, questions: Sequence[Question]) -> list[int]:

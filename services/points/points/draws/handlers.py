@@ -230,7 +230,7 @@ async def undo(tx: Transaction, caller: Caller, play_id: UUID, reason: str) -> P
 
 
 async def hand_over(tx: Transaction, caller: Caller, play_id: UUID) -> Play:
-    """Goods were given to the member, or a coupon that was owed can be issued now.
+    """Goods were given to the member, or a coupon that was owed can be issued now, to whom the member is now.
 
     Raises PlayUnknownError, NothingToHandOverError, CouponRefusedError.
     """
@@ -238,18 +238,20 @@ async def hand_over(tx: Transaction, caller: Caller, play_id: UUID) -> Play:
     owed = played.prize_kind == COUPON and played.coupon_id is None
     if played.undone_at is not None or played.handed_over_at is not None or not (played.prize_kind == GOODS or owed):
         raise NothingToHandOverError(play_id, played.prize_kind)
+    coupon_id = None
     if owed:
         prize = Draw.of(await incentives.one(tx, DRAW, played.draw)).prize(played.prize)
         assert prize.coupon is not None
-        await coupons.issue(
+        issued = await coupons.issue(
             tx,
             template=prize.coupon,
-            member_id=played.member_id,
+            member_id=await merges.survivor(tx, played.member_id),
             reason="draw",
             reference=str(play_id),
             occurred_at=tx.now,
         )
-    await store.hand_over(tx, play_id)
+        coupon_id = issued.coupon_id
+    await store.hand_over(tx, play_id, coupon_id)
     await audit(tx, caller, "draw_play.handed_over", play_id, draw=played.draw)
     return await _play(tx, play_id)
 

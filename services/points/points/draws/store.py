@@ -46,7 +46,10 @@ _PLAYED = """
 _ADD_PLAY = f"INSERT INTO draw_plays ({_PLAY}) VALUES ({', '.join(':' + name for name in Play._fields)})"
 _BY_ID = f"SELECT {_PLAY} FROM draw_plays WHERE play_id = :play_id"
 _UNDO = "UPDATE draw_plays SET undone_at = :now WHERE play_id = :play_id AND undone_at IS NULL"
-_HAND_OVER = "UPDATE draw_plays SET handed_over_at = :now WHERE play_id = :play_id AND handed_over_at IS NULL"
+_HAND_OVER = """
+    UPDATE draw_plays SET handed_over_at = :now, coupon_id = :coupon_id
+    WHERE play_id = :play_id AND handed_over_at IS NULL
+"""
 _PLAYS = f"""
     SELECT {_PLAY} FROM draw_plays WHERE draw = :draw AND epoch = :epoch AND number > :after
     ORDER BY number LIMIT :limit
@@ -56,6 +59,14 @@ _OF_MEMBER = f"""
     WHERE member_id = ANY(CAST(:member_ids AS uuid[])) AND (CAST(:draw AS text) IS NULL OR draw = :draw)
         AND (played_at, play_id) < (:played_at, :play_id)
     ORDER BY played_at DESC, play_id DESC LIMIT :limit
+"""
+# The condition is that of ix_draw_plays_owed.
+_OWED = f"""
+    SELECT {_PLAY} FROM draw_plays
+    WHERE handed_over_at IS NULL AND undone_at IS NULL
+        AND (prize_kind = 'goods' OR (prize_kind = 'coupon' AND coupon_id IS NULL))
+        AND (CAST(:draw AS text) IS NULL OR draw = :draw) AND (played_at, play_id) > (:played_at, :play_id)
+    ORDER BY played_at, play_id LIMIT :limit
 """
 _COUNTS = """
     SELECT drawn, prize, count(*) AS plays, count(*) FILTER (WHERE undone_at IS NOT NULL) AS undone
@@ -161,8 +172,8 @@ async def undo(tx: Transaction, play_id: UUID) -> None:
     await tx.execute(_UNDO, {"play_id": play_id, "now": tx.now})
 
 
-async def hand_over(tx: Transaction, play_id: UUID) -> None:
-    await tx.execute(_HAND_OVER, {"play_id": play_id, "now": tx.now})
+async def hand_over(tx: Transaction, play_id: UUID, coupon_id: UUID | None) -> None:
+    await tx.execute(_HAND_OVER, {"play_id": play_id, "coupon_id": coupon_id, "now": tx.now})
 
 
 async def plays(tx: Transaction, draw: str, epoch: int, *, after: int, limit: int) -> list[Play]:
@@ -183,6 +194,13 @@ async def plays_of(
         "limit": limit,
     }
     rows: Sequence[Any] = await tx.fetch_all(_OF_MEMBER, params)
+    return [Play._make(row) for row in rows]
+
+
+async def owed(tx: Transaction, draw: str | None, *, after: tuple[datetime, UUID], limit: int) -> list[Play]:
+    """Plays whose goods or coupon are yet to be given, the oldest first."""
+    params = {"draw": draw, "played_at": after[0], "play_id": after[1], "limit": limit}
+    rows: Sequence[Any] = await tx.fetch_all(_OWED, params)
     return [Play._make(row) for row in rows]
 
 

@@ -75,4 +75,13 @@ draw_plays = Table(
     instant("undone_at", nullable=True),
     UniqueConstraint("play_id"),
     Index("ix_draw_plays_member_id_draw", "member_id", "draw"),
+    Index(
+        "ix_draw_plays_owed",
+        "played_at",
+        "play_id",
+        postgresql_where=text(
+            "handed_over_at IS NULL AND undone_at IS NULL"
+            " AND (prize_kind = 'goods' OR (prize_kind = 'coupon' AND coupon_id IS NULL))"
+        ),
+    ),
 )

@@ -68,10 +68,15 @@ async def activities_taken(tx: Transaction, wallets: Wallets, activities: Sequen
     """After activities earned: streaks, and what counts activities and streaks, goes on."""
     if not activities:
         return
-    found = await incentives.counting(tx, STREAK, TASK, BADGE, occurred=[one.occurred_at for one in activities])
+    times = [one.occurred_at for one in activities]
+    found = await incentives.counting(tx, STREAK, TASK, BADGE, occurred=times)
     if found:
         settings = await programme(tx)
         runs = await streaks.activities_taken(tx, wallets, settings, streaks.running_of(found), activities)
+        if runs:
+            # A late day made longer what came after it, and that may count for more than the day itself.
+            times += [run.occurred_at for run in runs]
+            found = await incentives.counting(tx, TASK, BADGE, occurred=times)
         await _count(tx, wallets, settings, found, activities, runs)
 
 
