@@ -10,9 +10,10 @@ Written apart from the service on purpose: it follows the description, not the s
     ticket      x mod total; the prizes own the tickets in their order, each as many as its weight
     prize       what owns the ticket, or the fallback when its stock was used up by earlier plays of the epoch
 
-The document: {"draw", "epoch", "commitment", "seed", "total", "fallback", "prizes": [{"key", "weight", "stock", "kind",
-"points", "coupon", "reward"}], "plays": [{"number", "pseudonym", "client_seed", "ticket", "drawn", "prize"}]}; plays from
-number 1, without a gap. A receipt is what a play was answered: a line of the list, with the draw, epoch and commitment.
+The document: {"draw", "epoch", "commitment", "seed", "total", "fallback",
+"prizes": [{"key", "weight", "stock", "kind", "points", "coupon", "reward"}],
+"plays": [{"number", "pseudonym", "client_seed", "ticket", "drawn", "prize"}]}; the plays from number 1, without a gap.
+A receipt is what a play was answered: its line of the list, draw, epoch and commitment.
 """
 
 import hashlib
@@ -22,7 +23,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate, count
 from typing import Any
-
 
 PROMISED = ("draw", "epoch", "total", "fallback")
 OF_PRIZE = ("key", "weight", "stock", "kind", "points", "coupon", "reward")

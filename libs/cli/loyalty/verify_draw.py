@@ -27,8 +27,8 @@ def verify_draw(
 ) -> None:
     """Play a revealed epoch again from its seed and compare every play. Exit code 1: something does not hold.
 
-    The list comes from the service. Whoever kept what a play was answered (--receipt) need not trust it: the promise made
-    then, and that play, must be the same now.
+    The list comes from the service. Whoever kept what a play was answered (--receipt) need not trust it: the promise
+    made then, and that play, must be the same now.
     """
     document = _read(Path(draw)) if Path(draw).is_file() else _fetch(draw, epoch)
     if save is not None:

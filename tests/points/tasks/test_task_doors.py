@@ -106,7 +106,11 @@ async def test_a_task_needs_the_badge_it_gives(points_database: Database, operat
 
 
 REWARDED = {"rewards": [{"day": 1, "points": 5}]}
-SPUN: dict[str, Any] = {"total": 1, "fallback": "none", "prizes": [{"key": "none", "name": {"en": "-"}, "kind": "nothing", "weight": 1}]}
+SPUN: dict[str, Any] = {
+    "total": 1,
+    "fallback": "none",
+    "prizes": [{"key": "none", "name": {"en": "-"}, "kind": "nothing", "weight": 1}],
+}
 COUPON = {"key": "c", "name": {"en": "c"}, "kind": "coupon", "coupon": "none-such", "weight": 0}
 
 

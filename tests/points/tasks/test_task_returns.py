@@ -8,6 +8,7 @@ import pytest
 from common.events import Contract, Event, event_of
 from common.events.members import MemberMerged
 from common.storage import Database
+from tests.points.conftest import Client
 from tests.points.draws.world import NOTHING, play, rich, spin
 from tests.points.incentives.world import APP, PURCHASES, active, activity, incentive_points, task
 from tests.points.world import balance, happen, member, programme, purchase, refund, rows, value
@@ -88,3 +89,23 @@ async def test_what_another_member_did_because_of_an_order_goes_with_it_in_any_o
         await happen(points_database, told[at])
     assert await incentive_points(points_database, other) == 0
     assert await balance(points_database, other) == (0, 0)
+
+
+async def test_survivor_of_a_merge_has_the_badges_and_completions_of_both(
+    points_database: Database, operator: Client
+) -> None:
+    await active(points_database, "task", "two", task())
+    badge = {"measure": PURCHASES, "levels": [{"threshold": 2, "name": {"zh": "两单"}}]}
+    await active(points_database, "badge", "buyer", badge)
+    gone, stayed = await member(points_database), await member(points_database)
+    for who in (gone, stayed):
+        await happen(points_database, *(purchase(who, f"{who}-{n}", 10_00) for n in (1, 2)))
+    await happen(points_database, merged(stayed, gone))
+    for path in ("task-completions", "badge-changes"):
+        first = (await operator.get(f"/v1/members/{stayed}/{path}?limit=1")).json()
+        rest = (await operator.get(f"/v1/members/{stayed}/{path}?limit=1&cursor={first['next']}")).json()
+        assert (len(first["items"]), len(rest["items"]), rest["next"]) == (1, 1, None)
+        assert (await operator.get(f"/v1/members/{uuid4()}/{path}")).status_code == 404
+    await happen(points_database, refund(f"{stayed}-1", "r", 10_00))
+    (held,) = (await operator.get(f"/v1/members/{stayed}/badges")).json()["badges"]
+    assert held["level"] == 1

@@ -72,8 +72,6 @@ async def plays_of(
     return await store.plays_of(tx, await facts.group(tx, member_id), draw, before=before or newest, limit=limit)
 
 
-async def owed(
-    tx: Transaction, draw: str | None, *, after: tuple[datetime, UUID] | None, limit: int
-) -> list[Play]:
+async def owed(tx: Transaction, draw: str | None, *, after: tuple[datetime, UUID] | None, limit: int) -> list[Play]:
     """Plays whose goods or coupon are yet to be given, the oldest first."""
     return await store.owed(tx, draw, after=after or (incentives.FIRST, UUID(int=0)), limit=limit)
