@@ -1,6 +1,7 @@
 """What tasks gave goes back with returns: the right reward, from whoever has the points now, by the right return."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -49,6 +50,45 @@ async def test_purchase_of_which_too_little_is_left_does_not_count_any_more(poin
     await happen(points_database, refund("a", "r-1", 5_00))
     assert await incentive_points(points_database, someone) == 50
     await happen(points_database, refund("a", "r-2", 1))
+    assert await incentive_points(points_database, someone) == 0
+
+
+@pytest.mark.parametrize(
+    ("measure", "target"),
+    [
+        ({"what": "quantity"}, 5),
+        ({"what": "quantity", "skus": ["tea"]}, 3),
+        ({"what": "distinct_products"}, 2),
+        ({"what": "count", "skus": ["tea"]}, 1),
+        ({"what": "amount", "skus": ["tea"]}, 1),
+    ],
+)
+async def test_pieces_that_came_back_do_not_count_any_more(
+    points_database: Database, measure: dict[str, Any], target: int
+) -> None:
+    await active(points_database, "task", "tea", task(goals=[{"measure": {**PURCHASES, **measure}, "target": target}]))
+    someone = await member(points_database)
+    lines = [{"sku": "tea", "quantity": 3, "amount": 3_00}, {"sku": "cup", "quantity": 2, "amount": 2_00}]
+    tea = [{"sku": "tea", "quantity": 3, "amount": 3_00}]
+    back = refund("o", "r", 3_00, lines=tea)
+    for told in ([purchase(someone, "o", 5_00, lines=lines)], [back], [back]):
+        await happen(points_database, *told)
+    assert await incentive_points(points_database, someone) == 0
+    await happen(points_database, refund("early", "r-early", 3_00, lines=tea))
+    await happen(points_database, purchase(someone, "early", 5_00, lines=lines))
+    assert await incentive_points(points_database, someone) == 0
+
+
+async def test_pieces_that_stayed_go_on_counting(points_database: Database) -> None:
+    await active(
+        points_database, "task", "tea", task(goals=[{"measure": {**PURCHASES, "what": "quantity"}, "target": 3}])
+    )
+    someone = await member(points_database)
+    lines = [{"sku": "tea", "quantity": 3, "amount": 3_00}, {"sku": "cup", "quantity": 2, "amount": 2_00}]
+    await happen(points_database, purchase(someone, "o", 5_00, lines=lines))
+    await happen(points_database, refund("o", "r-1", 2_00, lines=[{"sku": "cup", "quantity": 2, "amount": 2_00}]))
+    assert await incentive_points(points_database, someone) == 50
+    await happen(points_database, refund("o", "r-2", 1_00, lines=[{"sku": "tea", "quantity": 1, "amount": 1_00}]))
     assert await incentive_points(points_database, someone) == 0
 
 

@@ -38,7 +38,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
-    """A return that was applied: of `basis` minor units `before` had come back, now `after` have."""
+    """A return that was applied: of `basis` minor units `before` had come back, now `after` have. `kept`: how many
+    pieces of each sku that was bought did not come back, as far as purchase and returns named them; empty: not known.
+    """
 
     member_id: UUID
     source: str
@@ -49,6 +51,7 @@ class Returned:
     basis: int
     before: int
     after: int
+    kept: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def wholly(self) -> bool:

@@ -9,7 +9,7 @@ from uuid import UUID
 from common.storage import Transaction
 from points.cascade.domain import Bought, Done, Returned
 from points.counters import domain, store
-from points.counters.domain import Goal, Measure, Ran
+from points.counters.domain import Entry, Goal, Measure, Ran
 from points.counters.store import Span
 
 
@@ -76,15 +76,26 @@ async def purchases_returned(
     """What changed; and of each member whose counters changed (the id as a whole number) the first return that did it.
     That is not always the one who bought: what others did because of an order goes with it as well.
     """
-    gone = await store.take_away(tx, returns, measures.values())
+    newest: dict[tuple[str, str], Returned] = {}
+    for returned in returns:
+        order = (returned.order_source, returned.order_id)
+        if order not in newest or returned.after > newest[order].after:
+            newest[order] = returned
+    changed: list[Entry] = []
+    for entry in await store.of_orders(tx, newest):
+        order = (entry.order_source, entry.order_id)
+        gone = domain.gone_after(measures.get(entry.measure), entry, newest[order])
+        if gone != entry.gone:
+            changed.append(entry._replace(gone=gone))
+    await store.take_away(tx, changed)
     members: dict[tuple[str, str], set[int]] = {}
-    for one in gone:
+    for one in changed:
         members.setdefault((one.order_source, one.order_id), set()).add(one.member_id.int)
     why: dict[int, Returned] = {}
     for returned in returns:
         for member in members.get((returned.order_source, returned.order_id), ()):
             why.setdefault(member, returned)
-    return {Touched(one.member_id, one.measure, one.occurred_at) for one in gone}, why
+    return {Touched(one.member_id, one.measure, one.occurred_at) for one in changed}, why
 
 
 async def since(tx: Transaction, measures: Iterable[str], instants: Mapping[UUID, datetime]) -> set[Touched]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from common.storage import Transaction
 from points.cascade.domain import Returned
-from points.counters.domain import AMOUNT, DISTINCT, RUN, Entry, Measure
+from points.counters.domain import DISTINCT, RUN, Entry
 from points.database import columns
 
 _FIELDS = ", ".join(Entry._fields)
@@ -21,27 +21,19 @@ _ADD = f"""
     ON CONFLICT (member_id, measure, kind, source, key, item) DO UPDATE SET value = excluded.value,
         occurred_at = excluded.occurred_at
 """
-# What is counted by amount goes with each part that comes back, everything else with the whole, or when too little is
-# left of the purchase to count; see domain.Entry.
-_RETURN = """
-    WITH after AS (
-        SELECT one.member_id, one.measure, one.kind, one.source, one.key, one.item,
-            CASE WHEN returned.wholly OR returned.remaining < COALESCE(floors.min_amount, 0) THEN one.value
-                WHEN floors.by_amount THEN least(one.value, greatest(one.gone, returned.after))
-                ELSE one.gone END AS gone
-        FROM unnest(CAST(:order_source AS text[]), CAST(:order_id AS text[]), CAST(:wholly AS boolean[]),
-            CAST(:after AS bigint[]), CAST(:remaining AS bigint[]))
-            AS returned(order_source, order_id, wholly, after, remaining)
-        JOIN counter_entries AS one USING (order_source, order_id)
-        LEFT JOIN unnest(CAST(:measure AS text[]), CAST(:by_amount AS boolean[]), CAST(:min_amount AS bigint[]))
-            AS floors(measure, by_amount, min_amount) USING (measure)
-        WHERE order_id <> ''
-    )
-    UPDATE counter_entries AS entry SET gone = after.gone FROM after
+_OF_ORDERS = f"""
+    SELECT {", ".join("entry." + name for name in Entry._fields)}
+    FROM unnest(CAST(:order_source AS text[]), CAST(:order_id AS text[])) AS asked(order_source, order_id)
+    JOIN counter_entries AS entry USING (order_source, order_id)
+    WHERE order_id <> '' ORDER BY member_id, measure, kind, source, key, item FOR UPDATE OF entry
+"""
+_GONE = """
+    UPDATE counter_entries AS entry SET gone = told.gone
+    FROM unnest(CAST(:member_id AS uuid[]), CAST(:measure AS text[]), CAST(:kind AS text[]), CAST(:source AS text[]),
+        CAST(:key AS text[]), CAST(:item AS text[]), CAST(:gone AS bigint[]))
+        AS told(member_id, measure, kind, source, key, item, gone)
     WHERE (entry.member_id, entry.measure, entry.kind, entry.source, entry.key, entry.item)
-        = (after.member_id, after.measure, after.kind, after.source, after.key, after.item)
-        AND entry.gone <> after.gone
-    RETURNING entry.member_id, entry.measure, entry.occurred_at, entry.order_source, entry.order_id
+        = (told.member_id, told.measure, told.kind, told.source, told.key, told.item)
 """
 _ANY_OF_ORDERS = """
     SELECT EXISTS (SELECT FROM unnest(CAST(:order_source AS text[]), CAST(:order_id AS text[]))
@@ -78,16 +70,6 @@ class Span(NamedTuple):
     until: datetime
 
 
-class Gone(NamedTuple):
-    """An entry of which something came back, with the order it belongs to."""
-
-    member_id: UUID
-    measure: str
-    occurred_at: datetime
-    order_source: str
-    order_id: str
-
-
 async def add(tx: Transaction, entries: Iterable[Entry]) -> None:
     """The same entry again changes its value (a run that a late day made longer), not what came back of it."""
     ordered = sorted(entries, key=itemgetter(0, 1, 2, 3, 4, 5))
@@ -100,19 +82,18 @@ async def any_of_orders(tx: Transaction, returns: Sequence[Returned]) -> bool:
     return bool(await tx.fetch_value(_ANY_OF_ORDERS, columns(("order_source", "order_id"), keys)))
 
 
-async def take_away(tx: Transaction, returns: Sequence[Returned], measures: Iterable[Measure]) -> list[Gone]:
-    """Let entries follow the return of their orders; what changed. `measures` say how each of them follows."""
-    newest: dict[tuple[str, str], Returned] = {}
-    for one in returns:
-        key = (one.order_source, one.order_id)
-        if key not in newest or one.after > newest[key].after:
-            newest[key] = one
-    rows = [(*key, one.wholly, one.after, one.basis - one.after) for key, one in sorted(newest.items())]
-    names = ("order_source", "order_id", "wholly", "after", "remaining")
-    floors = sorted((one.key, one.what == AMOUNT, one.min_amount) for one in measures)
-    params = {**columns(names, rows), **columns(("measure", "by_amount", "min_amount"), floors)}
-    changed: Sequence[Any] = await tx.fetch_all(_RETURN, params)
-    return [Gone._make(row) for row in changed]
+async def of_orders(tx: Transaction, orders: Iterable[tuple[str, str]]) -> list[Entry]:
+    """The entries of these orders, locked."""
+    rows: Sequence[Any] = await tx.fetch_all(_OF_ORDERS, columns(("order_source", "order_id"), sorted(orders)))
+    return [Entry._make(row) for row in rows]
+
+
+async def take_away(tx: Transaction, entries: Iterable[Entry]) -> None:
+    """Keep what of these entries is gone."""
+    names = ("member_id", "measure", "kind", "source", "key", "item", "gone")
+    rows = sorted((*entry[:6], entry.gone) for entry in entries)
+    if rows:
+        await tx.execute(_GONE, columns(names, rows))
 
 
 def _asked(spans: Sequence[Span]) -> dict[str, list[Any]]:

@@ -103,6 +103,7 @@ class Applying:
                 basis=after.basis,
                 before=before.returned,
                 after=after.returned,
+                kept=_kept(after),
             )
         )
         lines = [("purchase", f"{after.order_id} returned", str(before.returned), str(after.returned))]
@@ -183,6 +184,15 @@ class Applying:
         """Purchases of which nothing is left, with the return that took the last of them."""
         last = {(one.order_source, one.order_id): one for one in self._returned if one.wholly}
         return [(self.purchases[key], one) for key, one in last.items()]
+
+
+def _kept(purchase: Purchase) -> dict[str, int]:
+    pieces: dict[str, int] = {}
+    for sku, _, quantity, _ in purchase.lines or ():
+        pieces[sku] = pieces.get(sku, 0) + quantity
+    for sku, (quantity, _) in (purchase.returned_lines or {}).items():
+        pieces[sku] = max(0, pieces.get(sku, 0) - quantity)
+    return pieces
 
 
 def _state(wallet: Wallet) -> dict[str, int]:
