@@ -1,5 +1,6 @@
 """Undoing, handing over, and refusals of draws that name the rule."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ from tests.points.conftest import Client
 from tests.points.coupons import world as coupons
 from tests.points.draws.world import NOTHING, play, rich, spin, ten_points, undo
 from tests.points.incentives.world import active, incentive_points
-from tests.points.world import balance, happen, member, tiers, value
+from tests.points.world import PAYLOADS, balance, happen, member, rows, tiers, value
 
 
 async def test_undone_play_gives_the_cost_back_and_takes_the_prize(points_database: Database) -> None:
@@ -24,6 +25,8 @@ async def test_undone_play_gives_the_cost_back_and_takes_the_prize(points_databa
     played = await play(points_database, someone)
     undone = await undo(points_database, played.play_id)
     assert undone.undone_at is not None
+    (told,) = await rows(points_database, f"{PAYLOADS} WHERE routing_key = 'draw.undone.v1'")
+    assert (json.loads(told.body)["play_id"], json.loads(told.body)["cost"]) == (str(played.play_id), 30)
     assert await balance(points_database, someone) == (100, 0)
     assert await incentive_points(points_database, someone) == 0
     async with points_database.transaction() as tx:

@@ -1,5 +1,6 @@
 """What tasks gave goes back with returns: the right reward, from whoever has the points now, by the right return."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +13,7 @@ from common.storage import Database
 from tests.points.conftest import Client
 from tests.points.draws.world import NOTHING, play, rich, spin
 from tests.points.incentives.world import APP, PURCHASES, active, activity, incentive_points, task
-from tests.points.world import balance, happen, member, programme, purchase, refund, rows, value
+from tests.points.world import PAYLOADS, balance, happen, member, programme, purchase, refund, rows, value
 
 LARGE = {**PURCHASES, "min_amount": 10_00}
 SPENDING = spin({**NOTHING, "weight": 100}, cost=60)
@@ -39,6 +40,9 @@ async def test_after_a_merge_the_survivor_gives_back_and_the_receipt_says_so(
     await happen(points_database, refund("a", "r", 10_00))
     assert await balance(points_database, stayed) == (10, 0)
     assert await balance(points_database, gone) == (0, 0)
+    (taken,) = await rows(points_database, f"{PAYLOADS} WHERE routing_key = 'task.taken_back.v1'")
+    assert json.loads(taken.body)["member_id"] == str(stayed)
+    assert json.loads(taken.body)["points"] == 50
     told = await rows(points_database, "SELECT subject, after FROM return_effects WHERE subject IN ('task', 'badge')")
     assert sorted(map(tuple, told)) == [("badge", "revoked"), ("task", "taken back")]
 
