@@ -1,6 +1,7 @@
 """`loyalty verify-draw` with a list that was kept: no service is asked."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,11 +11,12 @@ from typer.testing import CliRunner
 
 from loyalty import fairness
 from loyalty.main import app
-from points.draws.proof import commitment_of
+from points.draws.proof import Place, Promise, commitment_of
 
 SEED = bytes(range(32))
 MEMBER = UUID(int=7)
-PRIZES = [{"key": "mug", "weight": 30, "stock": 2}, {"key": "nothing", "weight": 70, "stock": None}]
+PRIZES = [Place(key="mug", weight=30, stock=2, kind="goods", reward="mug"), Place(key="nothing", weight=70)]
+PROMISE = Promise(draw="spin", epoch=1, total=100, fallback="nothing", prizes=PRIZES)
 
 
 def published() -> dict[str, Any]:
@@ -29,8 +31,7 @@ def published() -> dict[str, Any]:
             "prize": "nothing" if gone else drawn,
         })  # fmt: skip
     return {
-        "draw": "spin", "epoch": 1, "commitment": commitment_of(SEED), "seed": SEED.hex(), "total": 100,
-        "fallback": "nothing", "prizes": PRIZES, "plays": plays,
+        **asdict(PROMISE), "commitment": commitment_of(SEED, PROMISE), "seed": SEED.hex(), "plays": plays,
     }  # fmt: skip
 
 
@@ -53,6 +54,34 @@ def test_changed_play_is_named_and_the_exit_code_says_so(tmp_path: Path) -> None
     done = run(tmp_path, document)
     assert done.exit_code == 1
     assert "Play 5" in done.output
+
+
+def receipt(tmp_path: Path, play: int, **other: Any) -> str:
+    """What a play was answered, kept by the member."""
+    told = {"draw": "spin", "epoch": 1, "commitment": published()["commitment"], **published()["plays"][play - 1]}
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"items": [{**told, **other}]}), encoding="utf-8")
+    return str(path)
+
+
+def test_kept_receipt_shows_that_the_promise_and_the_play_are_still_the_same(tmp_path: Path) -> None:
+    assert run(tmp_path, published(), "--receipt", receipt(tmp_path, 4)).exit_code == 0
+
+
+def test_seed_that_was_chosen_after_the_plays_is_found_by_a_receipt(tmp_path: Path) -> None:
+    """The list alone would hold: a house that makes everything anew makes the commitment anew as well."""
+    done = run(tmp_path, published(), "--receipt", receipt(tmp_path, 4, commitment="0" * 64))
+    assert (done.exit_code, "another commitment was promised" in done.output) == (1, True)
+
+
+def test_play_that_was_replaced_or_left_out_is_found_by_a_receipt(tmp_path: Path) -> None:
+    done = run(tmp_path, published(), "--receipt", receipt(tmp_path, 4, client_seed="was-mine"))
+    assert (done.exit_code, "client_seed was was-mine" in done.output) == (1, True)
+    assert run(tmp_path, published(), "--receipt", receipt(tmp_path, 4, number=31)).exit_code == 1
+
+
+def test_receipt_of_another_epoch_proves_nothing_and_is_refused(tmp_path: Path) -> None:
+    assert run(tmp_path, published(), "--receipt", receipt(tmp_path, 4, epoch=2)).exit_code == 2
 
 
 @pytest.mark.parametrize("document", ["{}", "[]", "not json", '{"seed": "zz"}', '{"seed": "00", "total": "x"}'])

@@ -17,17 +17,25 @@ def verify_draw(
     draw: Annotated[str, typer.Argument(help="Key of the draw, or a file that --save wrote.")],
     epoch: Annotated[int | None, typer.Option("--epoch", "-e", help="Default: the newest that is revealed.")] = None,
     member: Annotated[str | None, typer.Option("--member", "-m", help="Show the plays of this member id.")] = None,
+    receipt: Annotated[
+        Path | None, typer.Option("--receipt", "-r", help="What plays were answered, kept by a member: one, or a page.")
+    ] = None,
     save: Annotated[
         Path | None, typer.Option("--save", help="Keep the list, to verify it without the service.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Play a revealed epoch again from its seed and compare every play. Exit code 1: something does not hold."""
+    """Play a revealed epoch again from its seed and compare every play. Exit code 1: something does not hold.
+
+    The list comes from the service. Whoever kept what a play was answered (--receipt) need not trust it: the promise
+    made then, and that play, must be the same now.
+    """
     document = _read(Path(draw)) if Path(draw).is_file() else _fetch(draw, epoch)
     if save is not None:
         save.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
     try:
-        wrong = fairness.verify(document)
+        kept = [] if receipt is None else _receipts(receipt, document)
+        wrong = fairness.verify(document) + fairness.verify_receipts(document, kept)
         plays = list(document["plays"])
         mine = _mine(document, plays, member)
     except (KeyError, ValueError, TypeError, AttributeError, StopIteration) as error:
@@ -44,6 +52,16 @@ def verify_draw(
         out.print(f"{document['draw']}, epoch {document['epoch']}: {len(plays)} plays, {verdict}.", markup=False)
     if wrong:
         raise typer.Exit(FAILED)
+
+
+def _receipts(path: Path, document: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of the document's epoch; without one there would be nothing to compare with."""
+    found, epoch = _read(path), (document["draw"], document["epoch"])
+    kept = [one for one in found.get("items", [found]) if (one["draw"], one["epoch"]) == epoch]
+    if not kept:
+        say_problem(f"{path} has no play of {epoch[0]}, epoch {epoch[1]}.")
+        raise typer.Exit(WRONG)
+    return kept
 
 
 def _mine(document: dict[str, Any], plays: list[Any], member: str | None) -> list[Any]:

@@ -18,7 +18,15 @@ from common.events.coupons import (
     CouponRevoked,
     CouponUsed,
 )
-from common.events.incentives import BadgeAwarded, BadgeRevoked, DrawPlayed, StreakReached, TaskCompleted
+from common.events.incentives import (
+    BadgeAwarded,
+    BadgeRevoked,
+    DrawPlayed,
+    DrawUndone,
+    StreakReached,
+    TaskCompleted,
+    TaskTakenBack,
+)
 from common.events.members import MemberRegistered, MemberTierChanged, MemberUpdated
 from common.events.notices import NoticeFailed, NoticeSent, NoticeSuppressed
 from common.events.points import (
@@ -58,10 +66,12 @@ SUBSCRIPTIONS: list[Subscription] = [
     on(RewardOrderChanged, happenings.rewards_happened),
     *(on(contract, happenings.coupons_happened) for contract in COUPONS),
     on(StreakReached, happenings.streaks_reached),
-    on(TaskCompleted, happenings.tasks_completed),
+    on(TaskCompleted, happenings.tasks_happened),
+    on(TaskTakenBack, happenings.tasks_happened),
     on(BadgeAwarded, happenings.badges_happened),
     on(BadgeRevoked, happenings.badges_happened),
-    on(DrawPlayed, happenings.draws_played),
+    on(DrawPlayed, happenings.draws_happened),
+    on(DrawUndone, happenings.draws_happened),
     on(RulePublished, happenings.rules_happened),
     on(RuleRetired, happenings.rules_happened),
     on(BudgetExhausted, happenings.budgets_exhausted),

@@ -43,5 +43,6 @@ SCHEDULE = [
     every(seconds=60, run=coupon_sweeps.reseal),
     every(seconds=60, run=coupon_pools.reseal),
     every(seconds=600, run=coupon_codes.forget),
+    every(seconds=60, run=draw_epochs.end_over, name="draws.end_over"),
     every(seconds=600, run=draw_epochs.seeds_rewrapped, name="draws.seeds_rewrapped"),
 ]

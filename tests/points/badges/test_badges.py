@@ -1,5 +1,8 @@
 """Badges follow their counters: on a real database."""
 
+from datetime import timedelta
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,7 +10,7 @@ from common.storage import Database
 from points.badges.domain import AWARDED, steps
 from tests.points.conftest import Client
 from tests.points.incentives.world import active, came, incentive_points, task
-from tests.points.world import PAYLOADS, happen, member, purchase, refund, rows
+from tests.points.world import PAYLOADS, day, happen, member, purchase, refund, rows
 
 LEVELS = [
     {"threshold": 1, "name": {"zh": "铜"}, "points": 10},
@@ -83,6 +86,20 @@ async def test_streak_makes_a_badge_and_a_late_day_may_too(points_database: Data
     await happen(points_database, *came(someone, 0, 1, 3, 4))
     assert await levels(points_database) == []
     await happen(points_database, *came(someone, 2))
+    assert await levels(points_database) == [(1, True)]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2, 3), (2, 3, 1, 0)])
+async def test_day_before_the_badge_was_active_may_close_the_gap_whenever_it_is_told(
+    points_database: Database, order: tuple[int, ...]
+) -> None:
+    await active(points_database, "streak", "daily", {"rewards": [{"day": 100, "points": 1}]})
+    run = {"of": "streak", "what": "run", "streak": "daily"}
+    badge = {"measure": run, "levels": [{"threshold": 4, "name": {"zh": "四天"}}]}
+    await active(points_database, "badge", "faithful", badge, since=day(2) - timedelta(hours=1))
+    someone = await member(points_database)
+    for number in order:
+        await happen(points_database, *came(someone, number))
     assert await levels(points_database) == [(1, True)]
 
 

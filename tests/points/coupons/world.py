@@ -39,6 +39,12 @@ async def template(database: Database, key: str = "ten", **terms: Any) -> str:
     return key
 
 
+async def archived(database: Database, key: str) -> None:
+    """No more coupons of the template are issued."""
+    async with database.transaction() as tx:
+        await templates.archive(tx, TILL, key, await templates.lock(tx, key))
+
+
 async def pool(database: Database, key: str, codes: Sequence[str]) -> str:
     async with database.transaction() as tx:
         await pools.create(tx, TILL, key, "")

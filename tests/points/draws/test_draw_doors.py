@@ -1,18 +1,22 @@
 """Undoing, handing over, and refusals of draws that name the rule."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from common.events import event_of
+from common.events.members import MemberMerged
 from common.security.callers import SYSTEM
 from common.storage import Database
 from points.draws import epochs
 from tests.points.conftest import Client
+from tests.points.coupons import world as coupons
 from tests.points.draws.world import NOTHING, play, rich, spin, ten_points, undo
 from tests.points.incentives.world import active, incentive_points
-from tests.points.world import balance, happen, member, tiers, value
+from tests.points.world import PAYLOADS, balance, happen, member, rows, tiers, value
 
 
 async def test_undone_play_gives_the_cost_back_and_takes_the_prize(points_database: Database) -> None:
@@ -21,12 +25,23 @@ async def test_undone_play_gives_the_cost_back_and_takes_the_prize(points_databa
     played = await play(points_database, someone)
     undone = await undo(points_database, played.play_id)
     assert undone.undone_at is not None
+    (told,) = await rows(points_database, f"{PAYLOADS} WHERE routing_key = 'draw.undone.v1'")
+    assert (json.loads(told.body)["play_id"], json.loads(told.body)["cost"]) == (str(played.play_id), 30)
     assert await balance(points_database, someone) == (100, 0)
     assert await incentive_points(points_database, someone) == 0
     async with points_database.transaction() as tx:
         _, opened = await epochs.renew(tx, SYSTEM, "spin")
     assert await value(points_database, "SELECT stock FROM draw_stocks WHERE epoch = 2 AND prize = 'ten'") == 1
     assert opened.epoch == 2
+
+
+async def test_free_play_that_is_undone_is_free_again(points_database: Database) -> None:
+    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, cost=30, free_per_day=1))
+    someone = await rich(points_database)
+    free, paid = await play(points_database, someone), await play(points_database, someone)
+    assert (free.cost, paid.cost) == (0, 30)
+    await undo(points_database, free.play_id)
+    assert [(await play(points_database, someone)).cost for _ in range(2)] == [0, 30]
 
 
 async def test_play_stays_when_its_prize_was_used_or_it_was_undone_before(
@@ -54,6 +69,12 @@ async def test_goods_are_owed_until_they_are_handed_over(points_database: Databa
     someone = await member(points_database)
     played = (await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})).json()
     assert (played["reward"], played["owed"]) == ("mug-2025", True)
+    second = (await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})).json()
+    owed = (await operator.get("/v1/draw-plays/owed?limit=1")).json()
+    assert [(one["play_id"], one["member_id"]) for one in owed["items"]] == [(played["play_id"], str(someone))]
+    rest = (await operator.get(f"/v1/draw-plays/owed?limit=1&cursor={owed['next']}")).json()["items"]
+    assert [one["play_id"] for one in rest] == [second["play_id"]]
+    assert (await operator.get("/v1/draw-plays/owed?draw=other")).json()["items"] == []
     handed = await operator.post(f"/v1/draw-plays/{played['play_id']}/hand-over")
     assert (handed.status_code, handed.json()["owed"]) == (200, False)
     again = await operator.post(f"/v1/draw-plays/{played['play_id']}/hand-over")
@@ -61,15 +82,30 @@ async def test_goods_are_owed_until_they_are_handed_over(points_database: Databa
     undone = await operator.post(f"/v1/draw-plays/{played['play_id']}/undo", json={"reason": "x"})
     assert undone.json()["reason"] == "handed_over"
     listed = (await operator.get(f"/v1/members/{someone}/draw-plays?draw=spin")).json()["items"]
-    assert [one["play_id"] for one in listed] == [played["play_id"]]
+    assert [one["play_id"] for one in listed] == [second["play_id"], played["play_id"]]
+    assert [one["play_id"] for one in (await operator.get("/v1/draw-plays/owed")).json()["items"]] == [
+        second["play_id"]
+    ]
 
 
 async def test_coupon_that_cannot_be_issued_is_owed(points_database: Database, operator: Client) -> None:
-    coupon = {"key": "c", "name": {"en": "c"}, "kind": "coupon", "coupon": "none-such", "weight": 100}
+    coupon = {"key": "c", "name": {"en": "c"}, "kind": "coupon", "coupon": "ten", "weight": 100}
+    await coupons.template(points_database, "ten")
     await active(points_database, "draw", "spin", spin(coupon, {**NOTHING, "weight": 0}))
+    await coupons.archived(points_database, "ten")
     someone = await member(points_database)
     answer = await operator.post(f"/v1/members/{someone}/draws/spin/plays", json={})
     assert (answer.status_code, answer.json()["owed"], answer.json()["coupon_id"]) == (201, True, None), answer.text
+    stayed, path = await member(points_database), f"/v1/draw-plays/{answer.json()['play_id']}/hand-over"
+    merged = MemberMerged(merge_id=uuid4(), member_id=stayed, absorbed_member_id=someone, occurred_at=datetime.now(UTC))
+    await happen(points_database, event_of(merged))
+    refused = await operator.post(path)
+    assert (refused.status_code, refused.json()["code"]) == (409, "template_not_active"), refused.text
+    await value(points_database, "UPDATE coupon_templates SET state = 'active' RETURNING state")
+    given = (await operator.post(path)).json()
+    assert (given["owed"], given["coupon_id"]) != (True, None)
+    whose = await value(points_database, "SELECT member_id FROM coupons WHERE coupon_id = :id", id=given["coupon_id"])
+    assert whose == stayed
 
 
 @pytest.mark.parametrize(

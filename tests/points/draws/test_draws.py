@@ -108,6 +108,7 @@ async def test_seed_is_committed_sealed_and_revealed_and_the_command_line_agrees
     path = f"/v1/members/{someone}/draws/spin/plays"
     answers = [await operator.post(path, json={"client_seed": f"c{number}"}) for number in range(20)]
     assert {answer.status_code for answer in answers} == {201}, answers[0].text
+    assert {answer.json()["commitment"] for answer in answers} == {before["commitment"]}
     early = await operator.get("/v1/draws/spin/epochs/1/verification")
     assert (early.status_code, early.json()["code"]) == (409, "not_revealed")
     renewed = (await operator.post("/v1/draws/spin/epochs")).json()
@@ -123,6 +124,8 @@ async def test_seed_is_committed_sealed_and_revealed_and_the_command_line_agrees
     assert len(document["plays"]) == 20
     assert str(someone) not in str(document)
     assert fairness.verify(document) == []
+    receipts = (await operator.get(f"/v1/members/{someone}/draw-plays")).json()["items"]
+    assert fairness.verify_receipts(document, receipts) == []
     assert (await operator.get("/v1/draws/spin/epochs/1/verification")).json()["holds"] is True
     mine = fairness.pseudonym("spin", 1, str(someone))
     assert {one["pseudonym"] for one in document["plays"]} == {mine}
@@ -133,6 +136,34 @@ async def test_seed_is_committed_sealed_and_revealed_and_the_command_line_agrees
         "nothing": given["nothing"],
     }
     assert {one["prize"]: one["left"] for one in shares["prizes"]}["ten"] == 3 - given["ten"]
+
+
+async def test_draw_whose_time_is_over_is_ended_and_reveals_its_seed_by_itself(
+    points_database: Database, operator: Client
+) -> None:
+    over = {"closes_at": "2025-06-01T00:00:00Z"}
+    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, **over))
+    await active(points_database, "draw", "open", spin({**NOTHING, "weight": 100}))
+    for _ in range(2):
+        async with points_database.transaction() as tx:
+            await epochs.end_over(tx)
+    states = {one["key"]: one["state"] for one in (await operator.get("/v1/incentives?kind=draw")).json()["items"]}
+    assert states == {"spin": "ended", "open": "active"}
+    assert (await operator.get("/v1/draws/spin/epochs/1/verification")).json()["holds"] is True
+    refused = await operator.post(f"/v1/members/{await member(points_database)}/draws/spin/plays", json={})
+    assert (refused.json()["code"], refused.json()["reason"]) == ("draw_closed", "over")
+
+
+async def test_odds_that_are_changed_after_the_opening_break_the_promise(points_database: Database) -> None:
+    incentive = await active(points_database, "draw", "spin", spin(ten_points(50), {**NOTHING, "weight": 50}))
+    async with points_database.transaction() as tx:
+        await tx.execute(
+            "UPDATE incentives SET definition = jsonb_set(jsonb_set(definition, '{prizes,0,weight}', '1'),"
+            " '{prizes,1,weight}', '99') WHERE key = 'spin'"
+        )
+        await epochs.close_epoch(tx, incentive)
+        verified = await epochs.verify(tx, "spin", 1)
+    assert [one.number for one in verified.differences] == [0]
 
 
 async def test_changed_play_is_found(points_database: Database) -> None:

@@ -12,16 +12,17 @@ from hypothesis import strategies as st
 
 from loyalty import fairness
 from points.draws import proof
-from points.draws.proof import Place, Played, commitment_of, drawn_by, pseudonym_of, replay, ticket_of
+from points.draws.proof import Place, Played, Promise, commitment_of, drawn_by, pseudonym_of, replay, ticket_of
 
 SEED = bytes(range(32))
 TABLE = [
-    Place(key="phone", weight=1, stock=2),
-    Place(key="coupon", weight=99, stock=30),
-    Place(key="points", weight=400),
+    Place(key="phone", weight=1, stock=2, kind="goods", reward="手机 15"),
+    Place(key="coupon", weight=99, stock=30, kind="coupon", coupon="ten"),
+    Place(key="points", weight=400, kind="points", points=5),
     Place(key="nothing", weight=500),
 ]
 TOTAL = 1_000
+PROMISE = Promise(draw="spin", epoch=1, total=TOTAL, fallback="nothing", prizes=TABLE)
 NAMES = st.text("0123456789abcdef", min_size=32, max_size=32)
 CLIENT = st.text("abcXYZ019_-", max_size=12)
 
@@ -45,7 +46,7 @@ def document(rows: list[Played], seed: bytes = SEED) -> dict[str, Any]:
     return {
         "draw": "spin",
         "epoch": 1,
-        "commitment": commitment_of(seed),
+        "commitment": commitment_of(seed, PROMISE),
         "seed": seed.hex(),
         "total": TOTAL,
         "fallback": "nothing",
@@ -109,7 +110,7 @@ def test_ten_thousand_plays_are_as_the_odds_say() -> None:
 def test_untouched_list_holds_in_both_writings() -> None:
     rows = played(SEED, 500)
     assert sum(row.prize == "coupon" for row in rows) == 30
-    assert replay(SEED, commitment_of(SEED), TOTAL, TABLE, "nothing", rows) == []
+    assert replay(SEED, commitment_of(SEED, PROMISE), PROMISE, rows) == []
     assert fairness.verify(document(rows)) == []
 
 
@@ -132,14 +133,37 @@ def test_whatever_is_changed_in_the_list_is_found_by_both(at: int, what: str) ->
         rows[at] = replace(rows[at], client_seed="yours")
     else:
         rows[at] = replace(rows[at], pseudonym="f" * 32)
-    assert replay(SEED, commitment_of(SEED), TOTAL, TABLE, "nothing", rows) != []
+    assert replay(SEED, commitment_of(SEED, PROMISE), PROMISE, rows) != []
     assert fairness.verify(document(rows)) != []
 
 
 def test_another_seed_than_the_committed_one_is_found() -> None:
     rows = played(SEED, 3)
-    assert replay(SEED, commitment_of(b"x" * 32), TOTAL, TABLE, "nothing", rows)[0].number == 0
-    assert "committed" in fairness.verify({**document(rows), "commitment": commitment_of(b"x" * 32)})[0]
+    assert replay(SEED, commitment_of(b"x" * 32, PROMISE), PROMISE, rows)[0].number == 0
+    assert "committed" in fairness.verify({**document(rows), "commitment": commitment_of(b"x" * 32, PROMISE)})[0]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"weight": 0},
+        {"stock": 1},
+        {"stock": None},
+        {"key": "telephone"},
+        {"kind": "nothing"},
+        {"points": 1},
+        {"reward": "手机 12"},
+    ],
+)
+def test_other_odds_stocks_or_prizes_than_were_committed_to_are_found(other: dict[str, Any]) -> None:
+    """Whoever changes the table after the plays cannot give the commitment that was known before."""
+    changed = replace(TABLE[0], **other)
+    rest = replace(TABLE[3], weight=TABLE[3].weight + TABLE[0].weight - changed.weight)
+    prizes = [changed, *TABLE[1:3], rest]
+    assert replay(SEED, commitment_of(SEED, PROMISE), replace(PROMISE, prizes=prizes), [])[0].number == 0
+    told = {**document([]), "prizes": [asdict(place) for place in prizes]}
+    assert "committed" in fairness.verify(told)[0]
+    assert commitment_of(SEED, replace(PROMISE, epoch=2)) != commitment_of(SEED, PROMISE)
 
 
 def test_members_find_their_own_plays() -> None:

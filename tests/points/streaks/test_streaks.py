@@ -16,7 +16,7 @@ from points.incentives.domain import LimitReachedError
 from points.streaks.domain import MakeUpRefusedError
 from tests.points.conftest import Client
 from tests.points.incentives.world import active, activity, came, incentive_points
-from tests.points.world import PAYLOADS, balance, day, happen, member, programme, purchase, rows
+from tests.points.world import PAYLOADS, balance, day, happen, member, programme, purchase, rows, value
 
 WEEK = {"cycle_days": 7, "rewards": [{"day": number, "points": number} for number in range(1, 8)]}
 MONTH = {"rewards": [{"day": 3, "points": 30}, {"day": 5, "points": 100}]}
@@ -59,6 +59,17 @@ async def test_second_sign_in_of_a_day_and_one_told_twice_change_nothing(points_
     await happen(points_database, *came(someone, 0))
     await happen(points_database, *came(someone, 0), activity(someone, "again", at=day(0) + timedelta(hours=1)))
     assert await runs(points_database, someone) == [(1, 1)]
+
+
+@pytest.mark.parametrize("order", [(8, 15), (15, 8)])
+async def test_the_first_sign_in_of_a_day_counts_in_whatever_order_they_are_told(
+    points_database: Database, order: tuple[int, int]
+) -> None:
+    await active(points_database, "streak", "week", WEEK)
+    someone = await member(points_database)
+    for hour in order:
+        await happen(points_database, activity(someone, f"at-{hour}", at=day(0) + timedelta(hours=hour - 12)))
+    assert await value(points_database, "SELECT occurred_at FROM streak_days") == day(0) - timedelta(hours=4)
 
 
 async def test_late_sign_in_closes_the_gap_and_corrects_what_was_paid(points_database: Database) -> None:

@@ -45,6 +45,17 @@ async def test_claims_close_some_days_after_the_window(points_database: Database
     assert (answer.status_code, answer.json()["code"]) == (409, "claim_closed")
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("window", ["once", "daily", "weekly", "monthly"])
+async def test_claim_for_an_absurd_day_finds_nothing(
+    points_database: Database, operator: Client, window: str, day: str
+) -> None:
+    await active(points_database, "task", "two", task(window=window, claim="click", claim_days=5))
+    someone = await member(points_database)
+    answer = await operator.post(f"/v1/members/{someone}/tasks/two/claims", json={"day": day})
+    assert (answer.status_code, answer.json()["code"]) == (409, "task_not_completed")
+
+
 async def test_definitions_are_drafted_changed_activated_and_ended(points_database: Database, operator: Client) -> None:
     path = "/v1/incentives/task/two"
     body = {"kind": "task", "name": {"zh": "两单"}, **task()}
@@ -92,6 +103,39 @@ async def test_a_task_needs_the_badge_it_gives(points_database: Database, operat
     await operator.post("/v1/incentives/task/brave", json=body)
     answer = await operator.post("/v1/incentives/task/brave/activate")
     assert (answer.status_code, answer.json()["missing"]) == (409, "badge hero")
+
+
+REWARDED = {"rewards": [{"day": 1, "points": 5}]}
+SPUN: dict[str, Any] = {
+    "total": 1,
+    "fallback": "none",
+    "prizes": [{"key": "none", "name": {"en": "-"}, "kind": "nothing", "weight": 1}],
+}
+COUPON = {"key": "c", "name": {"en": "c"}, "kind": "coupon", "coupon": "none-such", "weight": 0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "missing"),
+    [
+        ("streak", {**REWARDED, "wallet": "typo"}, "wallet typo"),
+        ("streak", {**REWARDED, "wallet": "growth", "make_up": {"per_month": 1, "cost": 1}}, "spendable wallet growth"),
+        ("task", task(reward={"points": 1, "wallet": "typo"}), "wallet typo"),
+        ("task", task(reward={"coupon": "none-such"}), "coupon template none-such"),
+        ("task", task(reward={"badge": "counting"}), "badge counting"),
+        ("badge", {"levels": [{"threshold": 1, "name": {"en": "x"}}], "wallet": "typo"}, "wallet typo"),
+        ("draw", {**SPUN, "wallet": "growth", "cost": 5}, "spendable wallet growth"),
+        ("draw", {**SPUN, "prizes": [*SPUN["prizes"], COUPON]}, "coupon template none-such"),
+    ],
+)
+async def test_what_a_definition_names_must_be_there_before_it_is_active(
+    points_database: Database, operator: Client, kind: str, form: dict[str, Any], missing: str
+) -> None:
+    badge = {"measure": {"of": "purchases"}, "levels": [{"threshold": 1, "name": {"en": "x"}}]}
+    await active(points_database, "badge", "counting", badge)
+    await operator.post(f"/v1/incentives/{kind}/new", json={"kind": kind, "name": {"en": "x"}, **form})
+    answer = await operator.post(f"/v1/incentives/{kind}/new/activate")
+    assert (answer.status_code, answer.json()["code"]) == (409, "reference_missing"), answer.text
+    assert answer.json()["missing"] == missing
 
 
 async def test_of_many_clicks_at_once_one_is_rewarded(points_database: Database, operator: Client) -> None:

@@ -113,6 +113,27 @@ async def test_audience_is_asked_about_the_time_the_goal_was_reached(points_data
     assert await incentive_points(points_database, other) == 0
 
 
+async def test_late_word_on_a_tier_gives_the_task_and_another_takes_it_back(points_database: Database) -> None:
+    await active(points_database, "task", "gold", task(audience={"tiers": ["gold"]}))
+    someone = await member(points_database)
+    await happen(points_database, *(purchase(someone, f"o-{n}", 1_00) for n in (1, 2)))
+    assert await incentive_points(points_database, someone) == 0
+    await happen(points_database, tiers(someone, 1, ("gold", day(-1))))
+    assert await incentive_points(points_database, someone) == 50
+    await happen(points_database, tiers(someone, 2, ("gold", day(1))))
+    assert await incentive_points(points_database, someone) == 0
+    assert await balance(points_database, someone) == (2, 0)
+
+
+async def test_late_word_on_a_segment_gives_the_task(points_database: Database) -> None:
+    await active(points_database, "task", "vip", task(audience={"segments": ["vip"]}))
+    someone = await member(points_database)
+    await happen(points_database, *(purchase(someone, f"o-{n}", 1_00) for n in (1, 2)))
+    entered = SegmentEntered(member_id=someone, segment="vip", revision=1, occurred_at=day(-1))
+    await happen(points_database, event_of(entered))
+    assert await incentive_points(points_database, someone) == 50
+
+
 async def test_batch_of_many_members_is_one_story(points_database: Database) -> None:
     await active(points_database, "task", "two", task())
     people = [await member(points_database) for _ in range(20)]
@@ -202,7 +223,9 @@ async def test_coupon_of_a_task_is_issued_once_and_taken_back_unless_it_was_used
 
 
 async def test_coupon_that_cannot_be_issued_does_not_stop_the_rest(points_database: Database) -> None:
-    await active(points_database, "task", "two", task(reward={"points": 5, "coupon": "none-such"}))
+    await coupons.template(points_database, "ten")
+    await active(points_database, "task", "two", task(reward={"points": 5, "coupon": "ten"}))
+    await coupons.archived(points_database, "ten")
     someone = await member(points_database)
     await happen(points_database, purchase(someone, "a", 10_00), purchase(someone, "b", 10_00))
     assert await incentive_points(points_database, someone) == 5

@@ -38,6 +38,15 @@ class TaskCompleted(Incentive):
     points: Points = 0
 
 
+class TaskTakenBack(Incentive):
+    """A completed task counts no more: what fulfilled it came back, or is known better. `points` were taken back."""
+
+    TYPE: ClassVar[str] = "task.taken_back.v1"
+
+    points: Points = 0
+    reason: Key = "returned"
+
+
 class BadgeAwarded(Incentive):
     """A member has a badge."""
 
@@ -60,6 +69,18 @@ class DrawPlayed(Incentive):
     """A member took part in a draw; `prize` is empty for none."""
 
     TYPE: ClassVar[str] = "draw.played.v1"
+
+    play_id: UUID
+    cost: Points = 0
+    prize: Text = ""
+    prize_kind: Text = ""
+    points: Points = 0
+
+
+class DrawUndone(Incentive):
+    """A play was taken back by staff: its `cost` came back, its prize went."""
+
+    TYPE: ClassVar[str] = "draw.undone.v1"
 
     play_id: UUID
     cost: Points = 0

@@ -14,7 +14,15 @@ from common.events.coupons import (
     CouponRevoked,
     CouponUsed,
 )
-from common.events.incentives import BadgeAwarded, BadgeRevoked, DrawPlayed, StreakReached, TaskCompleted
+from common.events.incentives import (
+    BadgeAwarded,
+    BadgeRevoked,
+    DrawPlayed,
+    DrawUndone,
+    StreakReached,
+    TaskCompleted,
+    TaskTakenBack,
+)
 from common.events.points import PointsExpiring
 from common.events.rewards import RewardOrderChanged, RewardOrdered
 from common.events.rules import BudgetExhausted, RulePublished, RuleRetired
@@ -49,9 +57,11 @@ ROWS: Mapping[type[Any], Row] = {
     RewardOrderChanged: ("reward", "", _reward),
     StreakReached: _incentive("streak", "reached"),
     TaskCompleted: _incentive("task", "completed"),
+    TaskTakenBack: _incentive("task", "taken_back"),
     BadgeAwarded: _incentive("badge", "awarded"),
     BadgeRevoked: _incentive("badge", "revoked"),
     DrawPlayed: ("draw", "", lambda one: {"subject": one.key, "points": one.points, "quantity": one.cost}),
+    DrawUndone: ("draw", "undone", lambda one: {"subject": one.key, "points": one.points, "quantity": one.cost}),
     PointsExpiring: (
         "points",
         "expiring",

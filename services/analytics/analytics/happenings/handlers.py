@@ -37,7 +37,7 @@ async def streaks_reached(tx: Transaction, events: Sequence[Event[Any]]) -> Sequ
     return await _keep(tx, events)
 
 
-async def tasks_completed(tx: Transaction, events: Sequence[Event[Any]]) -> Sequence[Outcome]:
+async def tasks_happened(tx: Transaction, events: Sequence[Event[Any]]) -> Sequence[Outcome]:
     return await _keep(tx, events)
 
 
@@ -45,7 +45,7 @@ async def badges_happened(tx: Transaction, events: Sequence[Event[Any]]) -> Sequ
     return await _keep(tx, events)
 
 
-async def draws_played(tx: Transaction, events: Sequence[Event[Any]]) -> Sequence[Outcome]:
+async def draws_happened(tx: Transaction, events: Sequence[Event[Any]]) -> Sequence[Outcome]:
     return await _keep(tx, events)
 
 

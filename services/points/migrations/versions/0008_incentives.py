@@ -153,6 +153,7 @@ DRAWS = (
         number bigint,
         play_id uuid NOT NULL,
         member_id uuid NOT NULL,
+        commitment text NOT NULL,
         pseudonym text NOT NULL,
         client_seed text NOT NULL,
         ticket bigint NOT NULL,
@@ -175,6 +176,11 @@ DRAWS = (
     )
     """,
     "CREATE INDEX ix_draw_plays_member_id_draw ON draw_plays (member_id, draw)",
+    """
+    CREATE INDEX ix_draw_plays_owed ON draw_plays (played_at, play_id)
+        WHERE handed_over_at IS NULL AND undone_at IS NULL
+            AND (prize_kind = 'goods' OR (prize_kind = 'coupon' AND coupon_id IS NULL))
+    """,
 )
 
 COMMENTS = {
@@ -190,11 +196,12 @@ COMMENTS = {
     "task_completions.points": "paid up to now, 0 when taken back",
     "member_badges.points": "paid up to now, 0 when taken back",
     "member_badges.origin": "empty: by its own measure; else what granted it",
-    "draw_epochs.commitment": "SHA-256 of the server seed, hexadecimal",
+    "draw_epochs.commitment": "SHA-256 of the server seed and the table, hexadecimal",
     "draw_epochs.sealed_seed": "under the master key",
     "draw_epochs.seed": "hexadecimal, revealed when closed",
     "draw_epochs.plays": "number of the newest play",
     "draw_stocks.stock": "at the opening; null: without end",
+    "draw_plays.commitment": "of its epoch, as the member was told",
     "draw_plays.drawn": "by its ticket",
     "draw_plays.prize": "what was given: the fallback when the drawn one had run out",
 }

@@ -11,7 +11,7 @@ from points.incentives.domain import ACTIVE
 
 router = Router(tags=["badges"])
 
-ByChange = paged(datetime, str, int, int)
+ByChange = paged(datetime, str, int, int, UUID)
 
 
 class LevelResponse(ResponseBody):
@@ -106,11 +106,16 @@ def change_of(one: Change) -> ChangeResponse:
 @router.get(
     "/v1/members/{member_id}/badge-changes",
     dependencies=[allow("incentives:read")],
-    responses=may_answer(422),
+    responses=may_answer(404, 422),
     summary="How badges came and went, the oldest first",
 )
 async def history(
-    member_id: UUID, tx: Tx, paging: Annotated[Paging[tuple[datetime, str, int, int]], ByChange]
+    member_id: UUID, tx: Tx, paging: Annotated[Paging[tuple[datetime, str, int, int, UUID]], ByChange]
 ) -> Page[ChangeResponse]:
     rows = await handlers.history(tx, member_id, after=paging.after, limit=paging.fetch)
-    return page(rows, paging, key=lambda one: (one.recorded_at, one.badge, one.level, one.number), item=change_of)
+    return page(
+        rows,
+        paging,
+        key=lambda one: (one.recorded_at, one.badge, one.level, one.number, one.member_id),
+        item=change_of,
+    )

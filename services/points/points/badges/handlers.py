@@ -13,6 +13,7 @@ from points.cascade.domain import Effect, Returned
 from points.counters import handlers as counters
 from points.counters.domain import Goal, Measure
 from points.counters.handlers import Question, Touched
+from points.facts import handlers as facts
 from points.incentives import handlers as incentives
 from points.incentives.domain import BADGE, Incentive
 from points.incentives.handlers import FIRST, LAST
@@ -38,7 +39,9 @@ async def counted(
     touched: Iterable[Touched],
     returns: Mapping[int, Returned] | None = None,
 ) -> list[Effect]:
-    """After counters changed: award and revoke what follows from them. `returns`: by member, why something goes."""
+    """After counters changed: award and revoke what follows from them. `returns`: by member (as a whole number), why
+    something goes and who holds its points now.
+    """
     returns = returns or {}
     places = sorted(
         {
@@ -179,7 +182,7 @@ class _Changes:
         )
         self._tx.emit(
             BadgeRevoked(
-                member_id=before.member_id,
+                member_id=before.member_id if returned is None else returned.member_id,
                 key=badge.key,
                 name=badge.incentive.name,
                 occurred_at=occurred_at,
@@ -190,7 +193,7 @@ class _Changes:
         if returned is not None:
             self.effects.append(
                 Effect(
-                    member_id=before.member_id,
+                    member_id=returned.member_id,
                     source=returned.source,
                     return_id=returned.return_id,
                     subject="badge",
@@ -216,18 +219,19 @@ def _occasion(member_id: UUID, badge: Badge, level: int, occurred_at: datetime) 
 
 
 async def of_member(tx: Transaction, member_id: UUID) -> tuple[list[Badge], dict[str, int], list[Held]]:
-    """All badges that were ever active, how far the member's counters got, and what the member holds or held.
-
-    Raises MemberUnknownError.
+    """All badges that were ever active, how far the member's counters got, and what the member holds or held, with
+    those that were merged into it. Raises MemberUnknownError.
     """
     await ledger.wallets_of(tx, member_id)
     badges = badges_of(await incentives.counting(tx, BADGE))
     counting = [badge for badge in badges if badge.measure is not None]
     values = await counters.values(tx, [_question(member_id, badge, 1) for badge in counting])
     reached = {badge.key: value for badge, value in zip(counting, values, strict=True)}
-    return badges, reached, await store.of_member(tx, member_id)
+    return badges, reached, await store.of_members(tx, await facts.group(tx, member_id))
 
 
 async def history(tx: Transaction, member_id: UUID, *, after: store.Place | None, limit: int) -> list[Change]:
-    """The oldest first."""
-    return await store.history(tx, member_id, after=after or (FIRST, "", 0, 0), limit=limit)
+    """The oldest first, of a member with those that were merged into it. Raises MemberUnknownError."""
+    await ledger.wallets_of(tx, member_id)
+    beginning = (FIRST, "", 0, 0, UUID(int=0))
+    return await store.history(tx, await facts.group(tx, member_id), after=after or beginning, limit=limit)

@@ -31,14 +31,17 @@ _ADD_CHANGES = f"""
         CAST(:number AS integer[]), CAST(:change AS text[]), CAST(:reason AS text[]), CAST(:points AS bigint[]),
         CAST(:occurred_at AS timestamptz[]), CAST(:recorded_at AS timestamptz[]))
 """
-_ALL = f"SELECT {_FIELDS} FROM member_badges WHERE member_id = :member_id ORDER BY badge, level"
+_ALL = f"""
+    SELECT {_FIELDS} FROM member_badges WHERE member_id = ANY(CAST(:member_ids AS uuid[])) ORDER BY badge, level
+"""
 _HISTORY = f"""
     SELECT {_CHANGE_FIELDS} FROM badge_changes
-    WHERE member_id = :member_id AND (recorded_at, badge, level, number) > (:recorded_at, :badge, :level, :number)
-    ORDER BY recorded_at, badge, level, number LIMIT :limit
+    WHERE member_id = ANY(CAST(:member_ids AS uuid[]))
+        AND (recorded_at, badge, level, number, member_id) > (:recorded_at, :badge, :level, :number, :member_id)
+    ORDER BY recorded_at, badge, level, number, member_id LIMIT :limit
 """
 
-Place = tuple[datetime, str, int, int]
+Place = tuple[datetime, str, int, int, UUID]
 
 
 async def of(tx: Transaction, keys: Iterable[tuple[UUID, str]]) -> list[Held]:
@@ -56,13 +59,13 @@ async def save(tx: Transaction, held: Sequence[Held], changes: Sequence[Change])
         await tx.execute(_ADD_CHANGES, columns(Change._fields, sorted(changes, key=itemgetter(0, 1, 2, 3))))
 
 
-async def of_member(tx: Transaction, member_id: UUID) -> list[Held]:
-    return [Held._make(row) for row in await tx.fetch_all(_ALL, {"member_id": member_id})]
+async def of_members(tx: Transaction, member_ids: Sequence[UUID]) -> list[Held]:
+    return [Held._make(row) for row in await tx.fetch_all(_ALL, {"member_ids": list(member_ids)})]
 
 
-async def history(tx: Transaction, member_id: UUID, *, after: Place, limit: int) -> list[Change]:
+async def history(tx: Transaction, member_ids: Sequence[UUID], *, after: Place, limit: int) -> list[Change]:
     """The oldest first."""
-    names = ("recorded_at", "badge", "level", "number")
-    params = {"member_id": member_id, "limit": limit, **dict(zip(names, after, strict=True))}
+    names = ("recorded_at", "badge", "level", "number", "member_id")
+    params = {"member_ids": list(member_ids), "limit": limit, **dict(zip(names, after, strict=True))}
     rows: Sequence[Any] = await tx.fetch_all(_HISTORY, params)
     return [Change._make(row) for row in rows]

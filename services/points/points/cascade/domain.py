@@ -60,6 +60,18 @@ class Returned:
         """Nothing of the purchase is left."""
         return self.after >= self.basis
 
+    @property
+    def kept(self) -> dict[str, int]:
+        """How many pieces of each sku that was bought did not come back, as far as purchase and returns named them;
+        empty: not known.
+        """
+        pieces: dict[str, int] = {}
+        for sku, _, quantity, _ in self.purchase.lines or ():
+            pieces[sku] = pieces.get(sku, 0) + quantity
+        for sku, (quantity, _) in (self.purchase.returned_lines or {}).items():
+            pieces[sku] = max(0, pieces.get(sku, 0) - quantity)
+        return pieces
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:

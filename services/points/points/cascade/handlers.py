@@ -1,6 +1,8 @@
 """Lets other subjects follow a purchase and its return, in the same transaction. Each does nothing unless it has to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
 
 from common.storage import Transaction
 from points.cascade.domain import Bought, Done, Effect, Returned
@@ -27,3 +29,8 @@ async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequenc
         *await incentives.purchases_returned(tx, wallets, returns),
         *await coupons.purchases_returned(tx, wallets, returns),
     ]
+
+
+async def standings_changed(tx: Transaction, since: Mapping[UUID, datetime]) -> None:
+    """After a late word on members' tiers or segments, each from an instant on, and what they earned was corrected."""
+    await incentives.standings_changed(tx, since)

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from points.cascade.domain import Bought, Done
+from points.cascade.domain import Bought, Done, Returned
 
 PURCHASES, ACTIVITIES, STREAK = "purchases", "activities", "streak"
 COUNT, AMOUNT, QUANTITY, DISTINCT, SUM, RUN = "count", "amount", "quantity", "distinct_products", "sum", "run"
@@ -17,7 +17,7 @@ COUNT, AMOUNT, QUANTITY, DISTINCT, SUM, RUN = "count", "amount", "quantity", "di
 class Entry(NamedTuple):
     """What one purchase (of one product), activity or day in a row adds; `gone` of the `value` came back.
 
-    An entry that belongs to an order follows it: an `amount` in part, everything else when it is wholly returned.
+    An entry that belongs to an order follows it: see `gone_after`.
     """
 
     member_id: UUID
@@ -117,6 +117,29 @@ def _matches(measure: Measure, bought: Bought) -> bool:
         and (not measure.skus or not measure.skus.isdisjoint(bought.quantities))
         and (not measure.categories or not measure.categories.isdisjoint(bought.categories))
     )
+
+
+def gone_after(measure: Measure | None, entry: Entry, returned: Returned) -> int:
+    """What of the entry is gone after the return of its order, never less than before.
+
+    All of it when nothing is left of the order. Of a purchase an amount goes in part, pieces as far as they are named;
+    and all of it when what is left is less than the measure's `min_amount`, or has none of its products.
+    """
+    if returned.wholly:
+        return entry.value
+    if measure is None or entry.kind != PURCHASES:
+        return entry.gone
+    pieces = sum(many for sku, many in returned.kept.items() if not measure.skus or sku in measure.skus)
+    if returned.basis - returned.after < measure.min_amount or (returned.kept and not pieces):
+        return entry.value
+    gone = 0
+    if measure.what == AMOUNT:
+        gone = returned.after
+    elif measure.what == QUANTITY and returned.kept:
+        gone = entry.value - pieces
+    elif measure.what == DISTINCT and not returned.kept.get(entry.item, 1):
+        gone = entry.value
+    return min(entry.value, max(entry.gone, gone))
 
 
 def entry_of_activity(measure: Measure, done: Done) -> Entry | None:

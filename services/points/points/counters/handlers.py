@@ -9,7 +9,7 @@ from uuid import UUID
 from common.storage import Transaction
 from points.cascade.domain import Bought, Done, Returned
 from points.counters import domain, store
-from points.counters.domain import AMOUNT, Goal, Measure, Ran
+from points.counters.domain import Entry, Goal, Measure, Ran
 from points.counters.store import Span
 
 
@@ -72,10 +72,35 @@ async def counts_any_of(tx: Transaction, returns: Sequence[Returned]) -> bool:
 
 async def purchases_returned(
     tx: Transaction, measures: Mapping[str, Measure], returns: Sequence[Returned]
-) -> set[Touched]:
-    """What changed."""
-    amounts = [measure.key for measure in measures.values() if measure.what == AMOUNT]
-    return {Touched(*row) for row in await store.take_away(tx, returns, amounts)}
+) -> tuple[set[Touched], dict[int, Returned]]:
+    """What changed; and of each member whose counters changed (the id as a whole number) the first return that did it.
+    That is not always the one who bought: what others did because of an order goes with it as well.
+    """
+    newest: dict[tuple[str, str], Returned] = {}
+    for returned in returns:
+        order = (returned.order_source, returned.order_id)
+        if order not in newest or returned.after > newest[order].after:
+            newest[order] = returned
+    changed: list[Entry] = []
+    for entry in await store.of_orders(tx, newest):
+        order = (entry.order_source, entry.order_id)
+        gone = domain.gone_after(measures.get(entry.measure), entry, newest[order])
+        if gone != entry.gone:
+            changed.append(entry._replace(gone=gone))
+    await store.take_away(tx, changed)
+    members: dict[tuple[str, str], set[int]] = {}
+    for one in changed:
+        members.setdefault((one.order_source, one.order_id), set()).add(one.member_id.int)
+    why: dict[int, Returned] = {}
+    for returned in returns:
+        for member in members.get((returned.order_source, returned.order_id), ()):
+            why.setdefault(member, returned)
+    return {Touched(one.member_id, one.measure, one.occurred_at) for one in changed}, why
+
+
+async def since(tx: Transaction, measures: Iterable[str], instants: Mapping[UUID, datetime]) -> set[Touched]:
+    """What was counted of these members from their instants on."""
+    return {Touched(*row) for row in await store.since(tx, instants.items(), measures)} if instants else set()
 
 
 async def values(tx: Transaction, questions: Sequence[Question]) -> list[int]:

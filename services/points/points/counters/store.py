@@ -21,17 +21,19 @@ _ADD = f"""
     ON CONFLICT (member_id, measure, kind, source, key, item) DO UPDATE SET value = excluded.value,
         occurred_at = excluded.occurred_at
 """
-# What is counted by amount goes with each part that comes back, everything else with the whole; see domain.Entry.
-_RETURN = """
-    UPDATE counter_entries AS entry
-    SET gone = CASE WHEN returned.wholly THEN entry.value
-        WHEN entry.measure = ANY(CAST(:amounts AS text[])) THEN least(entry.value, greatest(entry.gone, returned.after))
-        ELSE entry.gone END
-    FROM unnest(CAST(:order_source AS text[]), CAST(:order_id AS text[]), CAST(:wholly AS boolean[]),
-        CAST(:after AS bigint[])) AS returned(order_source, order_id, wholly, after)
-    WHERE entry.order_source = returned.order_source AND entry.order_id = returned.order_id
-        AND entry.order_id <> ''
-    RETURNING entry.member_id, entry.measure, entry.occurred_at
+_OF_ORDERS = f"""
+    SELECT {", ".join("entry." + name for name in Entry._fields)}
+    FROM unnest(CAST(:order_source AS text[]), CAST(:order_id AS text[])) AS asked(order_source, order_id)
+    JOIN counter_entries AS entry USING (order_source, order_id)
+    WHERE order_id <> '' ORDER BY member_id, measure, kind, source, key, item FOR UPDATE OF entry
+"""
+_GONE = """
+    UPDATE counter_entries AS entry SET gone = told.gone
+    FROM unnest(CAST(:member_id AS uuid[]), CAST(:measure AS text[]), CAST(:kind AS text[]), CAST(:source AS text[]),
+        CAST(:key AS text[]), CAST(:item AS text[]), CAST(:gone AS bigint[]))
+        AS told(member_id, measure, kind, source, key, item, gone)
+    WHERE (entry.member_id, entry.measure, entry.kind, entry.source, entry.key, entry.item)
+        = (told.member_id, told.measure, told.kind, told.source, told.key, told.item)
 """
 _ANY_OF_ORDERS = """
     SELECT EXISTS (SELECT FROM unnest(CAST(:order_source AS text[]), CAST(:order_id AS text[]))
@@ -49,6 +51,14 @@ _VALUES = f"""
     FROM {_ASKED} GROUP BY number
 """
 _ENTRIES = f"SELECT number, {', '.join('entry.' + name for name in Entry._fields)} FROM {_ASKED}"
+
+
+_SINCE = """
+    SELECT entry.member_id, entry.measure, entry.occurred_at
+    FROM unnest(CAST(:member_id AS uuid[]), CAST(:since AS timestamptz[])) AS asked(member_id, since)
+    JOIN counter_entries AS entry ON entry.member_id = asked.member_id AND entry.occurred_at >= asked.since
+        AND entry.measure = ANY(CAST(:measures AS text[]))
+"""
 
 
 class Span(NamedTuple):
@@ -72,19 +82,18 @@ async def any_of_orders(tx: Transaction, returns: Sequence[Returned]) -> bool:
     return bool(await tx.fetch_value(_ANY_OF_ORDERS, columns(("order_source", "order_id"), keys)))
 
 
-async def take_away(
-    tx: Transaction, returns: Sequence[Returned], amounts: Sequence[str]
-) -> list[tuple[UUID, str, datetime]]:
-    """Let entries follow the return of their orders; `amounts` are the measures that follow in part."""
-    newest: dict[tuple[str, str], Returned] = {}
-    for one in returns:
-        key = (one.order_source, one.order_id)
-        if key not in newest or one.after > newest[key].after:
-            newest[key] = one
-    rows = [(*key, one.wholly, one.after) for key, one in sorted(newest.items())]
-    names = ("order_source", "order_id", "wholly", "after")
-    changed: Sequence[Any] = await tx.fetch_all(_RETURN, {**columns(names, rows), "amounts": list(amounts)})
-    return [(member_id, measure, occurred_at) for member_id, measure, occurred_at in changed]
+async def of_orders(tx: Transaction, orders: Iterable[tuple[str, str]]) -> list[Entry]:
+    """The entries of these orders, locked."""
+    rows: Sequence[Any] = await tx.fetch_all(_OF_ORDERS, columns(("order_source", "order_id"), sorted(orders)))
+    return [Entry._make(row) for row in rows]
+
+
+async def take_away(tx: Transaction, entries: Iterable[Entry]) -> None:
+    """Keep what of these entries is gone."""
+    names = ("member_id", "measure", "kind", "source", "key", "item", "gone")
+    rows = sorted((*entry[:6], entry.gone) for entry in entries)
+    if rows:
+        await tx.execute(_GONE, columns(names, rows))
 
 
 def _asked(spans: Sequence[Span]) -> dict[str, list[Any]]:
@@ -105,6 +114,15 @@ async def values(tx: Transaction, spans: Sequence[Span], whats: Sequence[str]) -
         else:
             counted.append(int({DISTINCT: row.items, RUN: row.longest}.get(what, row.total)))
     return counted
+
+
+async def since(
+    tx: Transaction, instants: Iterable[tuple[UUID, datetime]], measures: Iterable[str]
+) -> list[tuple[UUID, str, datetime]]:
+    """What was counted of these members from their instants on: (member, measure, when)."""
+    params = {**columns(("member_id", "since"), sorted(instants)), "measures": sorted(measures)}
+    rows: Sequence[Any] = await tx.fetch_all(_SINCE, params)
+    return [(member_id, measure, occurred_at) for member_id, measure, occurred_at in rows]
 
 
 async def entries(tx: Transaction, spans: Sequence[Span]) -> list[list[Entry]]:

@@ -34,12 +34,17 @@ SlugPath = Annotated[Slug, Path()]
 
 
 class PlayResponse(ResponseBody):
-    """`prize` was given; it differs from `drawn` when that had run out. `owed`: goods, or a coupon, yet to be given."""
+    """`prize` was given; it differs from `drawn` when that had run out. `owed`: goods, or a coupon, yet to be given.
+
+    Who keeps this answer can check the draw later: `commitment` is what its epoch promised, see `loyalty verify-draw`.
+    """
 
     play_id: UUID
+    member_id: UUID
     draw: str
     epoch: int
     number: int
+    commitment: str
     pseudonym: str
     client_seed: str
     ticket: int
@@ -151,6 +156,21 @@ async def plays(
     draw: Annotated[Slug | None, Query()] = None,
 ) -> Page[PlayResponse]:
     rows = await reading.plays_of(tx, member_id, draw, before=paging.after, limit=paging.fetch)
+    return page(rows, paging, key=lambda one: (one.played_at, one.play_id), item=play_of)
+
+
+@router.get(
+    "/v1/draw-plays/owed",
+    dependencies=[allow("incentives:read")],
+    responses=may_answer(422),
+    summary="Plays whose goods or coupon are yet to be given, the oldest first",
+)
+async def owed(
+    tx: Tx,
+    paging: Annotated[Paging[tuple[datetime, UUID]], ByTime],
+    draw: Annotated[Slug | None, Query()] = None,
+) -> Page[PlayResponse]:
+    rows = await reading.owed(tx, draw, after=paging.after, limit=paging.fetch)
     return page(rows, paging, key=lambda one: (one.played_at, one.play_id), item=play_of)
 
 

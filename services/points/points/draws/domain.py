@@ -9,6 +9,7 @@ from uuid import UUID
 from points.incentives.domain import ACTIVE, Audience, Incentive
 
 POINTS, COUPON, GOODS, NOTHING = "points", "coupon", "goods", "nothing"
+OVER = "over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,13 +89,16 @@ class Epoch(NamedTuple):
 
 
 class Play(NamedTuple):
-    """One play. `drawn` by its ticket; `prize` is what was given: the fallback when the drawn one had run out."""
+    """One play. `drawn` by its ticket; `prize` is what was given: the fallback when the drawn one had run out. The
+    epoch's `commitment` is kept with it, so that a member's receipt says what was promised.
+    """
 
     draw: str
     epoch: int
     number: int
     play_id: UUID
     member_id: UUID
+    commitment: str
     pseudonym: str
     client_seed: str
     ticket: int
@@ -112,6 +116,14 @@ class Play(NamedTuple):
     played_at: datetime
     handed_over_at: datetime | None
     undone_at: datetime | None
+
+
+class Played(NamedTuple):
+    """How often a member played: ever, on the day that is asked about, and for nothing on that day."""
+
+    ever: int
+    today: int
+    free_today: int
 
 
 class DrawClosedError(Exception):
@@ -175,23 +187,23 @@ class NothingToHandOverError(Exception):
 
 def closed_reason(draw: Draw, now: datetime) -> str:
     """Why nobody can play now, as a reason of DrawClosedError; "" when the draw is open."""
+    if draw.closes_at is not None and now >= draw.closes_at:
+        return OVER
     if draw.incentive.state != ACTIVE:
         return "not_active"
     if draw.opens_at is not None and now < draw.opens_at:
         return "not_yet"
-    if draw.closes_at is not None and now >= draw.closes_at:
-        return "over"
     return ""
 
 
-def limit_reached(draw: Draw, played_today: int, played: int) -> tuple[str, int] | None:
+def limit_reached(draw: Draw, played: Played) -> tuple[str, int] | None:
     """Which limit is used up, and how much it allows; None when one more play is left."""
-    if draw.per_member is not None and played >= draw.per_member:
+    if draw.per_member is not None and played.ever >= draw.per_member:
         return "plays_per_member", draw.per_member
-    if draw.per_day is not None and played_today >= draw.per_day:
+    if draw.per_day is not None and played.today >= draw.per_day:
         return "plays_per_day", draw.per_day
     return None
 
 
-def cost_of_next(draw: Draw, played_today: int) -> int:
-    return 0 if played_today < draw.free_per_day else draw.cost
+def cost_of_next(draw: Draw, played: Played) -> int:
+    return 0 if played.free_today < draw.free_per_day else draw.cost

@@ -2,16 +2,16 @@
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from common.security.audit import audit
-from common.security.callers import Caller
+from common.security.callers import SYSTEM, Caller
 from common.storage import Transaction
 from points import keyring
-from points.draws import proof, store
-from points.draws.domain import Draw, Epoch, EpochUnknownError, NotRevealedError, Play
-from points.draws.proof import Difference, Place, Played, Replay
+from points.draws import domain, proof, store
+from points.draws.domain import OVER, Draw, Epoch, EpochUnknownError, NotRevealedError, Play
+from points.draws.proof import Difference, Place, Played, Promise, Replay
 from points.incentives import handlers as incentives
 from points.incentives.domain import ACTIVE, DRAW, Incentive, IncentiveStateError, IncentiveUnknownError
 
@@ -35,7 +35,7 @@ async def open_epoch(tx: Transaction, incentive: Incentive) -> Epoch:
         tx,
         draw=draw.key,
         epoch=number,
-        commitment=proof.commitment_of(seed),
+        commitment=proof.commitment_of(seed, promise(draw, number, stocks)),
         sealed_seed=keyring.current().masters.seal(seed, about=_about(draw.key, number)),
         prizes=json.dumps([{"key": prize.key, "weight": prize.weight} for prize in draw.prizes]),
         stocks=stocks,
@@ -63,6 +63,17 @@ async def renew(tx: Transaction, caller: Caller, key: str) -> tuple[Epoch, Epoch
     opened = await open_epoch(tx, incentive)
     await audit(tx, caller, "draw.revealed", key, epoch=revealed.epoch)
     return revealed, opened
+
+
+async def end_over(tx: Transaction) -> None:
+    """Timed job: draws whose `closes_at` is over are ended, so that nobody has to ask for their seeds."""
+    if not keyring.given():
+        return
+    for found in await incentives.active(tx, DRAW):
+        if domain.closed_reason(Draw.of(found), tx.now) == OVER:
+            incentive = await incentives.one(tx, DRAW, found.key, locked=True)
+            if incentive.state == ACTIVE:
+                await close_epoch(tx, await incentives.end(tx, SYSTEM, DRAW, found.key))
 
 
 def open_seed(epoch: Epoch) -> bytes:
@@ -98,11 +109,28 @@ async def some(tx: Transaction, key: str, *, before: int | None, limit: int) -> 
     return await store.epochs(tx, key, before=before or LAST_EPOCH, limit=limit)
 
 
-async def table(tx: Transaction, epoch: Epoch) -> tuple[Draw, list[Place]]:
-    """The draw, and the prizes in their order with their stocks at the opening."""
+def promise(draw: Draw, number: int, stocks: Mapping[str, int | None]) -> Promise:
+    """What the epoch's commitment binds: the prizes in their order, with their stocks at the opening."""
+    prizes = [
+        Place(
+            key=prize.key,
+            weight=prize.weight,
+            stock=stocks[prize.key],
+            kind=prize.kind,
+            points=prize.points,
+            coupon=prize.coupon,
+            reward=prize.reward,
+        )
+        for prize in draw.prizes
+    ]
+    return Promise(draw=draw.key, epoch=number, total=draw.total, fallback=draw.fallback, prizes=prizes)
+
+
+async def table(tx: Transaction, epoch: Epoch) -> Promise:
+    """What was promised at the opening."""
     draw = Draw.of(await incentives.one(tx, DRAW, epoch.draw))
     stocks = {prize: stock for prize, (stock, _) in (await store.stocks(tx, epoch.draw, epoch.epoch)).items()}
-    return draw, [Place(key=prize.key, weight=prize.weight, stock=stocks[prize.key]) for prize in draw.prizes]
+    return promise(draw, epoch.epoch, stocks)
 
 
 async def plays(tx: Transaction, key: str, number: int, *, after: int | None, limit: int) -> list[Play]:
@@ -123,8 +151,7 @@ async def verify(tx: Transaction, key: str, number: int) -> Verified:
     epoch = await one(tx, key, number)
     if epoch.seed is None:
         raise NotRevealedError(key, number, epoch.commitment)
-    draw, places = await table(tx, epoch)
-    again = Replay(bytes.fromhex(epoch.seed), epoch.commitment, draw.total, places, draw.fallback)
+    again = Replay(bytes.fromhex(epoch.seed), epoch.commitment, await table(tx, epoch))
     while part := await store.plays(tx, key, number, after=again.plays, limit=PART):
         for row in part:
             again.play(public(row))

@@ -1,10 +1,11 @@
 """Playing: pay, pick, take from the stock, give, in one transaction; and taking a play back."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from common.events.incentives import DrawPlayed
+from common.events.incentives import DrawPlayed, DrawUndone
 from common.events.programme import ProgrammeSettings
 from common.security.audit import audit
 from common.security.callers import Caller
@@ -80,6 +81,7 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, gra
         epoch.plays,
         play_id,
         member_id,
+        epoch.commitment,
         pseudonym,
         client_seed,
         ticket,
@@ -100,14 +102,14 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, gra
     )
     await store.add_play(tx, played)
     await ledger.save(tx, wallets)
-    _tell(tx, draw, prize, played)
+    tx.emit(DrawPlayed(**_told(draw, played, tx.now)))
     return played
 
 
 async def _next_cost(tx: Transaction, member_id: UUID, draw: Draw, settings: ProgrammeSettings, today: date) -> int:
     """What this play costs, if the member may play at all. Raises LimitReachedError, NotInAudienceError."""
-    played_today, played = await store.played(tx, await facts.group(tx, member_id), draw.key, today)
-    reached = domain.limit_reached(draw, played_today, played)
+    played = await store.played(tx, await facts.group(tx, member_id), draw.key, today)
+    reached = domain.limit_reached(draw, played)
     if reached is not None:
         limit, allowed = reached
         tomorrow = day_of(tx.now, ZoneInfo(settings.time_zone))[1]
@@ -116,7 +118,7 @@ async def _next_cost(tx: Transaction, member_id: UUID, draw: Draw, settings: Pro
         (standing,) = await audiences.standings(tx, settings, [(member_id, tx.now)])
         if not draw.audience.includes(standing.tier, standing.segments):
             raise NotInAudienceError(draw.key, standing.tier, draw.audience)
-    return domain.cost_of_next(draw, played_today)
+    return domain.cost_of_next(draw, played)
 
 
 async def _pay(tx: Transaction, wallet: Wallet, draw: Draw, cost: int, play_id: UUID) -> int:
@@ -172,20 +174,20 @@ def _occasion(draw: Draw, member_id: UUID, play_id: UUID, at: datetime) -> Occas
     )
 
 
-def _tell(tx: Transaction, draw: Draw, prize: Prize, played: Play) -> None:
-    tx.emit(
-        DrawPlayed(
-            member_id=played.member_id,
-            key=draw.key,
-            name=draw.incentive.name,
-            occurred_at=tx.now,
-            play_id=played.play_id,
-            cost=played.cost,
-            prize="" if prize.kind == domain.NOTHING else prize.label,
-            prize_kind=prize.kind,
-            points=prize.points,
-        )
-    )
+def _told(draw: Draw, played: Play, at: datetime) -> dict[str, Any]:
+    """What events say of a play."""
+    prize = draw.prize(played.prize)
+    return {
+        "member_id": played.member_id,
+        "key": draw.key,
+        "name": draw.incentive.name,
+        "occurred_at": at,
+        "play_id": played.play_id,
+        "cost": played.cost,
+        "prize": "" if prize.kind == domain.NOTHING else prize.label,
+        "prize_kind": prize.kind,
+        "points": prize.points,
+    }
 
 
 async def undo(tx: Transaction, caller: Caller, play_id: UUID, reason: str) -> Play:
@@ -225,11 +227,12 @@ async def undo(tx: Transaction, caller: Caller, play_id: UUID, reason: str) -> P
     await merges.forward(tx, wallets, [played.member_id])
     await ledger.save(tx, wallets)
     await audit(tx, caller, "draw_play.undone", play_id, draw=played.draw, reason=reason)
+    tx.emit(DrawUndone(**_told(draw, played, tx.now)))
     return await _play(tx, play_id)
 
 
 async def hand_over(tx: Transaction, caller: Caller, play_id: UUID) -> Play:
-    """Goods were given to the member, or a coupon that was owed can be issued now.
+    """Goods were given to the member, or a coupon that was owed can be issued now, to whom the member is now.
 
     Raises PlayUnknownError, NothingToHandOverError, CouponRefusedError.
     """
@@ -237,18 +240,20 @@ async def hand_over(tx: Transaction, caller: Caller, play_id: UUID) -> Play:
     owed = played.prize_kind == COUPON and played.coupon_id is None
     if played.undone_at is not None or played.handed_over_at is not None or not (played.prize_kind == GOODS or owed):
         raise NothingToHandOverError(play_id, played.prize_kind)
+    coupon_id = None
     if owed:
         prize = Draw.of(await incentives.one(tx, DRAW, played.draw)).prize(played.prize)
         assert prize.coupon is not None
-        await coupons.issue(
+        issued = await coupons.issue(
             tx,
             template=prize.coupon,
-            member_id=played.member_id,
+            member_id=await merges.survivor(tx, played.member_id),
             reason="draw",
             reference=str(play_id),
             occurred_at=tx.now,
         )
-    await store.hand_over(tx, play_id)
+        coupon_id = issued.coupon_id
+    await store.hand_over(tx, play_id, coupon_id)
     await audit(tx, caller, "draw_play.handed_over", play_id, draw=played.draw)
     return await _play(tx, play_id)
 

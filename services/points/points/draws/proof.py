@@ -1,6 +1,12 @@
 """How a play is decided, so that anybody can check it afterwards. Standard library only.
 
-Before the first play of an epoch the SHA-256 of the server seed (32 bytes) is published: the commitment. A play is
+Before the first play of an epoch the commitment is published, and every play's answer repeats it:
+
+    commitment = SHA-256(server seed (32 bytes) + table)        the table as JSON in UTF-8: keys sorted, no spaces
+    table = {"draw", "epoch", "total", "fallback", "prizes": [{"key", "weight", "stock", "kind", "points", "coupon",
+    "reward"}]}                                                 stock: at the opening, null for without end
+
+So neither the seed nor the odds, the stocks or what a prize is worth can be other ones afterwards. A play is
 
     digest = HMAC-SHA256(server seed, "<client seed>|<play number>|<pseudonym>")        UTF-8; the first attempt
     digest = HMAC-SHA256(server seed, "<client seed>|<play number>|<pseudonym>|<n>")    further attempts, n = 1, 2 …
@@ -11,11 +17,15 @@ order own the tickets: the first 0 … weight − 1, the next those that follow.
 plays of the epoch gives the fallback. Play numbers are dense from 1, the client seed is chosen by the player, and the
 pseudonym is SHA-256("<draw>|<epoch>|<member id>"), its first 32 hexadecimal characters: the house can choose none of
 them freely.
+
+What this shows: all was decided by a seed chosen before the plays. What no seed of a house can show: that nobody who
+could open it (it is sealed by the master key) played, or let others play in between.
 """
 
 import hmac
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from uuid import UUID
 
@@ -29,11 +39,31 @@ class Place:
     key: str
     weight: int
     stock: int | None = None
+    kind: str = "nothing"
+    points: int = 0
+    coupon: str | None = None
+    reward: str | None = None
 
 
-def commitment_of(seed: bytes) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """What is promised before the first play of an epoch, beside the seed."""
+
+    draw: str
+    epoch: int
+    total: int
+    fallback: str
+    prizes: Sequence[Place]
+
+
+def table_of(promise: Promise) -> str:
+    """The table as it is committed to."""
+    return json.dumps(asdict(promise), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def commitment_of(seed: bytes, promise: Promise) -> str:
     """What is published before the plays, in hexadecimal."""
-    return sha256(seed).hexdigest()
+    return sha256(seed + table_of(promise).encode()).hexdigest()
 
 
 def pseudonym_of(draw: str, epoch: int, member_id: UUID) -> str:
@@ -81,14 +111,15 @@ class Difference:
 class Replay:
     """Plays an epoch again, line by line in order; `differences` is empty when everything is as it should be."""
 
-    def __init__(self, seed: bytes, commitment: str, total: int, prizes: Sequence[Place], fallback: str) -> None:
-        self._seed, self._total, self._prizes, self._fallback = seed, total, prizes, fallback
+    def __init__(self, seed: bytes, commitment: str, promise: Promise) -> None:
+        self._seed, self._total, self._prizes, self._fallback = seed, promise.total, promise.prizes, promise.fallback
         self._given: dict[str, int] = {}
         self._expected = 1
         self.differences: list[Difference] = []
-        if commitment_of(seed) != commitment:
-            self.differences.append(Difference(number=0, problem="the seed is not the one that was committed to"))
-        if sum(prize.weight for prize in prizes) != total:
+        if commitment_of(seed, promise) != commitment:
+            problem = "the seed or the table is not the one that was committed to"
+            self.differences.append(Difference(number=0, problem=problem))
+        if sum(prize.weight for prize in promise.prizes) != promise.total:
             self.differences.append(Difference(number=0, problem="the weights do not add up to the total"))
 
     @property
@@ -115,11 +146,9 @@ class Replay:
         self.differences.append(Difference(number=number, problem=problem))
 
 
-def replay(
-    seed: bytes, commitment: str, total: int, prizes: Sequence[Place], fallback: str, plays: Iterable[Played]
-) -> list[Difference]:
+def replay(seed: bytes, commitment: str, promise: Promise, plays: Iterable[Played]) -> list[Difference]:
     """Everything that is wrong with a revealed epoch."""
-    again = Replay(seed, commitment, total, prizes, fallback)
+    again = Replay(seed, commitment, promise)
     for one in plays:
         again.play(one)
     return again.differences

@@ -1,5 +1,6 @@
 """What everybody may see of a draw: commitments, revealed seeds, pseudonymous plays, the odds as they turned out."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
@@ -18,7 +19,7 @@ EpochPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 class EpochResponse(ResponseBody):
-    """`commitment` is the SHA-256 of the seed; `seed` is null until the epoch is closed."""
+    """`commitment` is the SHA-256 of the seed and the table; `seed` is null until the epoch is closed."""
 
     draw: str
     epoch: int
@@ -63,9 +64,15 @@ async def renew(draw: SlugPath, tx: Tx, caller: CurrentCaller) -> RenewedRespons
 
 
 class PlaceResponse(ResponseBody):
+    """A prize, drawn with `weight` of the total. `stock` at the opening of the epoch, null: without end."""
+
     key: str
     weight: int
     stock: int | None
+    kind: str
+    points: int
+    coupon: str | None
+    reward: str | None
 
 
 class TableResponse(EpochResponse):
@@ -84,12 +91,12 @@ class TableResponse(EpochResponse):
 )
 async def one(draw: SlugPath, epoch: EpochPath, tx: Tx) -> TableResponse:
     found = await epochs.one(tx, draw, epoch)
-    of_draw, places = await epochs.table(tx, found)
+    promise = await epochs.table(tx, found)
     return TableResponse(
         **epoch_of(found).model_dump(),
-        total=of_draw.total,
-        fallback=of_draw.fallback,
-        prizes=[PlaceResponse(key=place.key, weight=place.weight, stock=place.stock) for place in places],
+        total=promise.total,
+        fallback=promise.fallback,
+        prizes=[PlaceResponse(**asdict(place)) for place in promise.prizes],
     )
 
 

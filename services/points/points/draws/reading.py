@@ -45,17 +45,17 @@ async def of_member(tx: Transaction, member_id: UUID) -> list[Entitled]:
     for incentive in await incentives.active(tx, DRAW):
         draw = Draw.of(incentive)
         if draw.audience.includes(standing.tier, standing.segments):
-            played_today, played = await store.played(tx, persons, draw.key, today)
-            reached = domain.limit_reached(draw, played_today, played)
+            played = await store.played(tx, persons, draw.key, today)
+            reached = domain.limit_reached(draw, played)
             closed = domain.closed_reason(draw, tx.now)
             found.append(
                 Entitled(
                     draw=draw,
                     open=not closed and reached is None,
                     closed_reason=closed,
-                    played_today=played_today,
-                    played=played,
-                    next_cost=domain.cost_of_next(draw, played_today),
+                    played_today=played.today,
+                    played=played.ever,
+                    next_cost=domain.cost_of_next(draw, played),
                     limit=reached[0] if reached else "",
                     resets_at=tomorrow if reached and reached[0] == "plays_per_day" else None,
                 )
@@ -70,3 +70,8 @@ async def plays_of(
     await ledger.wallets_of(tx, member_id)
     newest = (incentives.LAST, UUID(int=2**128 - 1))
     return await store.plays_of(tx, await facts.group(tx, member_id), draw, before=before or newest, limit=limit)
+
+
+async def owed(tx: Transaction, draw: str | None, *, after: tuple[datetime, UUID] | None, limit: int) -> list[Play]:
+    """Plays whose goods or coupon are yet to be given, the oldest first."""
+    return await store.owed(tx, draw, after=after or (incentives.FIRST, UUID(int=0)), limit=limit)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from common.storage import Transaction
 from points.database import columns
-from points.draws.domain import Epoch, Play
+from points.draws.domain import Epoch, Play, Played
 
 _EPOCH = ", ".join(Epoch._fields)
 _PLAY = ", ".join(Play._fields)
@@ -38,13 +38,18 @@ _GIVEN = """
     SELECT prize, count(*) AS given FROM draw_plays WHERE draw = :draw AND undone_at IS NULL GROUP BY prize
 """
 _PLAYED = """
-    SELECT count(*) AS played, count(*) FILTER (WHERE day = :day) AS today FROM draw_plays
+    SELECT count(*) AS ever, count(*) FILTER (WHERE day = :day) AS today,
+        count(*) FILTER (WHERE day = :day AND free) AS free_today
+    FROM draw_plays
     WHERE member_id = ANY(CAST(:member_ids AS uuid[])) AND draw = :draw AND undone_at IS NULL
 """
 _ADD_PLAY = f"INSERT INTO draw_plays ({_PLAY}) VALUES ({', '.join(':' + name for name in Play._fields)})"
 _BY_ID = f"SELECT {_PLAY} FROM draw_plays WHERE play_id = :play_id"
 _UNDO = "UPDATE draw_plays SET undone_at = :now WHERE play_id = :play_id AND undone_at IS NULL"
-_HAND_OVER = "UPDATE draw_plays SET handed_over_at = :now WHERE play_id = :play_id AND handed_over_at IS NULL"
+_HAND_OVER = """
+    UPDATE draw_plays SET handed_over_at = :now, coupon_id = :coupon_id
+    WHERE play_id = :play_id AND handed_over_at IS NULL
+"""
 _PLAYS = f"""
     SELECT {_PLAY} FROM draw_plays WHERE draw = :draw AND epoch = :epoch AND number > :after
     ORDER BY number LIMIT :limit
@@ -54,6 +59,14 @@ _OF_MEMBER = f"""
     WHERE member_id = ANY(CAST(:member_ids AS uuid[])) AND (CAST(:draw AS text) IS NULL OR draw = :draw)
         AND (played_at, play_id) < (:played_at, :play_id)
     ORDER BY played_at DESC, play_id DESC LIMIT :limit
+"""
+# The condition is that of ix_draw_plays_owed.
+_OWED = f"""
+    SELECT {_PLAY} FROM draw_plays
+    WHERE handed_over_at IS NULL AND undone_at IS NULL
+        AND (prize_kind = 'goods' OR (prize_kind = 'coupon' AND coupon_id IS NULL))
+        AND (CAST(:draw AS text) IS NULL OR draw = :draw) AND (played_at, play_id) > (:played_at, :play_id)
+    ORDER BY played_at, play_id LIMIT :limit
 """
 _COUNTS = """
     SELECT drawn, prize, count(*) AS plays, count(*) FILTER (WHERE undone_at IS NOT NULL) AS undone
@@ -140,10 +153,10 @@ async def given(tx: Transaction, draw: str) -> dict[str, int]:
     return {row.prize: row.given for row in rows}
 
 
-async def played(tx: Transaction, member_ids: Sequence[UUID], draw: str, day: date) -> tuple[int, int]:
-    """How often these members played: on that day, and ever. What was undone does not count."""
+async def played(tx: Transaction, member_ids: Sequence[UUID], draw: str, day: date) -> Played:
+    """How often these members played. What was undone does not count."""
     row: Any = await tx.fetch_one(_PLAYED, {"member_ids": list(member_ids), "draw": draw, "day": day})
-    return row.today, row.played
+    return Played._make(row)
 
 
 async def add_play(tx: Transaction, play: Play) -> None:
@@ -159,8 +172,8 @@ async def undo(tx: Transaction, play_id: UUID) -> None:
     await tx.execute(_UNDO, {"play_id": play_id, "now": tx.now})
 
 
-async def hand_over(tx: Transaction, play_id: UUID) -> None:
-    await tx.execute(_HAND_OVER, {"play_id": play_id, "now": tx.now})
+async def hand_over(tx: Transaction, play_id: UUID, coupon_id: UUID | None) -> None:
+    await tx.execute(_HAND_OVER, {"play_id": play_id, "coupon_id": coupon_id, "now": tx.now})
 
 
 async def plays(tx: Transaction, draw: str, epoch: int, *, after: int, limit: int) -> list[Play]:
@@ -181,6 +194,13 @@ async def plays_of(
         "limit": limit,
     }
     rows: Sequence[Any] = await tx.fetch_all(_OF_MEMBER, params)
+    return [Play._make(row) for row in rows]
+
+
+async def owed(tx: Transaction, draw: str | None, *, after: tuple[datetime, UUID], limit: int) -> list[Play]:
+    """Plays whose goods or coupon are yet to be given, the oldest first."""
+    params = {"draw": draw, "played_at": after[0], "play_id": after[1], "limit": limit}
+    rows: Sequence[Any] = await tx.fetch_all(_OWED, params)
     return [Play._make(row) for row in rows]
 
 

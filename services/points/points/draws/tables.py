@@ -25,7 +25,7 @@ draw_epochs = Table(
     metadata,
     Column("draw", Text, primary_key=True),
     Column("epoch", Integer, primary_key=True, autoincrement=False),
-    Column("commitment", Text, nullable=False, comment="SHA-256 of the server seed, hexadecimal"),
+    Column("commitment", Text, nullable=False, comment="SHA-256 of the server seed and the table, hexadecimal"),
     Column("sealed_seed", LargeBinary, nullable=False, comment="under the master key"),
     Column("seed", Text, comment="hexadecimal, revealed when closed"),
     Column("prizes", JSONB, nullable=False),
@@ -55,6 +55,7 @@ draw_plays = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("play_id", Uuid, nullable=False),
     Column("member_id", Uuid, nullable=False),
+    Column("commitment", Text, nullable=False, comment="of its epoch, as the member was told"),
     Column("pseudonym", Text, nullable=False),
     Column("client_seed", Text, nullable=False),
     Column("ticket", BigInteger, nullable=False),
@@ -74,4 +75,13 @@ draw_plays = Table(
     instant("undone_at", nullable=True),
     UniqueConstraint("play_id"),
     Index("ix_draw_plays_member_id_draw", "member_id", "draw"),
+    Index(
+        "ix_draw_plays_owed",
+        "played_at",
+        "play_id",
+        postgresql_where=text(
+            "handed_over_at IS NULL AND undone_at IS NULL"
+            " AND (prize_kind = 'goods' OR (prize_kind = 'coupon' AND coupon_id IS NULL))"
+        ),
+    ),
 )

@@ -129,3 +129,33 @@ def change_problem(before: Incentive, after: Mapping[str, Any]) -> str:
     changed = sorted(name for name in {*before.definition, *after} if before.definition.get(name) != after.get(name))
     promised = [name for name in changed if name not in WORDS]
     return f"only {' and '.join(WORDS)} can be changed then, not {', '.join(promised)}" if promised else ""
+
+
+def named(incentive: Incentive) -> list[tuple[str, str]]:
+    """The streaks and badges it asks for or gives: (kind, key)."""
+    definition = incentive.definition
+    measures = [goal["measure"] for goal in definition.get("goals", ())]
+    if incentive.kind == BADGE and definition["measure"] is not None:
+        measures.append(definition["measure"])
+    found = [(STREAK, measure["streak"]) for measure in measures if measure["of"] == "streak"]
+    if incentive.kind == TASK and definition["reward"]["badge"]:
+        found.append((BADGE, definition["reward"]["badge"]))
+    return found
+
+
+def wallets(incentive: Incentive) -> list[tuple[str, bool]]:
+    """The types of wallets it gives to, and whether it takes points from there as well."""
+    definition = incentive.definition
+    if incentive.kind == TASK:
+        return [(definition["reward"]["wallet"], False)]
+    spends = incentive.kind == DRAW and definition["cost"] > 0
+    makes_up = incentive.kind == STREAK and definition["make_up"] is not None and definition["make_up"]["cost"] > 0
+    return [(definition["wallet"], spends or makes_up)]
+
+
+def templates(incentive: Incentive) -> list[str]:
+    """The templates of the coupons it gives."""
+    definition = incentive.definition
+    if incentive.kind == TASK:
+        return [definition["reward"]["coupon"]] if definition["reward"]["coupon"] else []
+    return sorted({prize["coupon"] for prize in definition.get("prizes", ()) if prize["coupon"]})

@@ -3,8 +3,9 @@
 Where nothing is active this is one query per batch.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from uuid import UUID
 
 from common.events.programme import ProgrammeSettings
@@ -17,11 +18,11 @@ from points.cascade.domain import Bought, Done, Effect, Returned
 from points.counters import handlers as counters
 from points.counters.domain import Measure, Ran
 from points.counters.handlers import Touched
+from points.facts import handlers as facts
 from points.incentives import handlers as incentives
 from points.incentives.domain import BADGE, STREAK, TASK, Incentive
 from points.ledger import handlers as ledger
 from points.ledger.handlers import Wallets
-from points.payouts.handlers import first_return
 from points.streaks import handlers as streaks
 from points.streaks.domain import Day
 from points.tasks import handlers as tasks
@@ -44,9 +45,9 @@ class _Following:
         wallets: Wallets,
         settings: ProgrammeSettings,
         touched: Iterable[Touched],
-        returns: Sequence[Returned] = (),
+        why: Mapping[int, Returned] | None = None,
     ) -> list[Effect]:
-        changed, why = list(touched), first_return(returns)
+        changed = list(touched)
         effects = await tasks.counted(tx, wallets, settings, self.tasks, changed, why)
         return effects + await badges.counted(tx, wallets, settings, self.badges, changed, why)
 
@@ -67,10 +68,15 @@ async def activities_taken(tx: Transaction, wallets: Wallets, activities: Sequen
     """After activities earned: streaks, and what counts activities and streaks, goes on."""
     if not activities:
         return
-    found = await incentives.counting(tx, STREAK, TASK, BADGE, occurred=[one.occurred_at for one in activities])
+    times = [one.occurred_at for one in activities]
+    found = await incentives.counting(tx, STREAK, TASK, BADGE, occurred=times)
     if found:
         settings = await programme(tx)
         runs = await streaks.activities_taken(tx, wallets, settings, streaks.running_of(found), activities)
+        if runs:
+            # A late day made longer what came after it, and that may count for more than the day itself.
+            times += [run.occurred_at for run in runs]
+            found = await incentives.counting(tx, TASK, BADGE, occurred=times)
         await _count(tx, wallets, settings, found, activities, runs)
 
 
@@ -89,12 +95,44 @@ async def _count(
 
 
 async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequence[Returned]) -> list[Effect]:
-    """After returns were applied: what counted their purchases goes back, as lines of their receipts."""
+    """After returns were applied: what counted their purchases goes back, as lines of their receipts. Who was merged
+    meanwhile pays from the survivor's wallets; those of another member than the buyer's are locked and saved here.
+    """
     if not await counters.counts_any_of(tx, returns):
         return []
     following = _Following(await incentives.counting(tx, TASK, BADGE))
-    touched = await counters.purchases_returned(tx, following.measures, returns)
-    return await following.counted(tx, wallets, await programme(tx), touched, returns)
+    touched, why = await counters.purchases_returned(tx, following.measures, returns)
+    if not touched:
+        return []
+    settings, members = await programme(tx), {one.member_id for one in touched}
+    survivors = await facts.survivors(tx, members)
+    owners = {member_id: survivors.get(member_id, member_id) for member_id in members}
+    why = {one.int: replace(why[one.int], member_id=owner) for one, owner in owners.items()}
+    others = {owner for owner in owners.values() if not wallets.knows(owner)}
+    theirs = [one for one in touched if owners[one.member_id] in others]
+    effects = await following.counted(tx, wallets, settings, touched.difference(theirs), why)
+    if theirs:
+        locked = await ledger.lock(tx, others)
+        effects += await following.counted(tx, locked, settings, theirs, why)
+        await ledger.save(tx, locked)
+    return effects
+
+
+async def standings_changed(tx: Transaction, since: Mapping[UUID, datetime]) -> None:
+    """Members had other tiers or segments than was known, each from an instant on: tasks that are for some members only
+    are looked at again, given or taken back. The wallets are locked and saved here, if there are such tasks.
+    """
+    found = await incentives.counting(tx, TASK, occurred=[*since.values(), incentives.LAST]) if since else ()
+    for_some = [one for one in tasks.tasks_of(found) if not one.audience.is_everybody]
+    if not for_some:
+        return
+    wallets = await ledger.lock(tx, since)
+    merged = await facts.survivors(tx, since)
+    instants = {member_id: at for member_id, at in since.items() if member_id not in merged}
+    touched = await counters.since(tx, {goal.measure.key for task in for_some for goal in task.goals}, instants)
+    if touched:
+        await tasks.counted(tx, wallets, await programme(tx), for_some, touched)
+        await ledger.save(tx, wallets)
 
 
 async def make_up(tx: Transaction, member_id: UUID, key: str, day: date, grant: Grant | None = None) -> Day:

@@ -7,13 +7,13 @@ from typing import Any
 from common.security.audit import audit
 from common.security.callers import Caller
 from common.storage import Transaction
+from points.coupon_templates import handlers as coupon_templates
 from points.incentives import domain, store
 from points.incentives.domain import (
     ACTIVE,
     BADGE,
     DRAFT,
     ENDED,
-    STREAK,
     TASK,
     Incentive,
     IncentiveExistsError,
@@ -21,6 +21,7 @@ from points.incentives.domain import (
     IncentiveUnknownError,
     ReferenceMissingError,
 )
+from points.wallet_types import handlers as wallet_types
 
 FIRST = datetime(1, 1, 1, tzinfo=UTC)
 LAST = datetime(9999, 12, 31, tzinfo=UTC)
@@ -99,21 +100,26 @@ async def _moved(
 
 
 async def _check_references(tx: Transaction, incentive: Incentive) -> None:
-    for kind, key in _references(incentive):
-        found = await store.one(tx, kind, key)
-        if found is None or found.state != ACTIVE:
-            raise ReferenceMissingError(incentive.kind, incentive.key, f"{kind} {key}")
+    """What it names must be there now, so that nobody finds out when something is to be given."""
+    named = domain.named(incentive)
+    missing = [f"{kind} {key}" for kind, key in named if not await _can_be_named(tx, kind, key, incentive)]
+    types, templates = await wallet_types.load(tx), domain.templates(incentive)
+    for wallet, spends in domain.wallets(incentive):
+        if not types.knows(wallet):
+            missing.append(f"wallet {wallet}")
+        elif spends and not types.of(wallet).spendable:
+            missing.append(f"spendable wallet {wallet}")
+    issued = await coupon_templates.issued_now(tx, templates) if templates else {}
+    missing += [f"coupon template {template}" for template in templates if template not in issued]
+    if missing:
+        raise ReferenceMissingError(incentive.kind, incentive.key, missing[0])
 
 
-def _references(incentive: Incentive) -> list[tuple[str, str]]:
-    definition = incentive.definition
-    measures = [goal["measure"] for goal in definition.get("goals", ())]
-    if incentive.kind == BADGE and definition["measure"] is not None:
-        measures.append(definition["measure"])
-    found = [(STREAK, measure["streak"]) for measure in measures if measure["of"] == "streak"]
-    if incentive.kind == TASK and definition["reward"]["badge"]:
-        found.append((BADGE, definition["reward"]["badge"]))
-    return found
+async def _can_be_named(tx: Transaction, kind: str, key: str, by: Incentive) -> bool:
+    found = await store.one(tx, kind, key)
+    # A badge that counts for itself is not given by tasks: it would come and go by two measures.
+    given = by.kind == TASK and kind == BADGE
+    return found is not None and found.state == ACTIVE and not (given and found.definition["measure"] is not None)
 
 
 async def some(

@@ -1,6 +1,5 @@
 """Gives points for incentives and takes them back, always by new entries, always told by events."""
 
-from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from common.events.points import PointsClawedBack, PointsEarned, PointsGivenBack, PointsRedeemed, PointsRepriced
@@ -9,10 +8,12 @@ from common.storage import Transaction
 from points.cascade.domain import Returned
 from points.ledger import handlers as ledger
 from points.ledger.domain import (
+    ALLOW_NEGATIVE,
     CLAWBACK,
     CLAWED_BACK,
     EARNED,
     REPRICED,
+    WITHIN_BALANCE,
     Cause,
     GivenBack,
     Taken,
@@ -67,16 +68,19 @@ async def take_back(
     *,
     returned: Returned | None = None,
 ) -> Taken | None:
-    """Take points of a reward back: for a return, or because a late fact lowers it. What is not there any more is debt
-    or written off, by the programme's policy. None for no points.
+    """Take points of a reward back: for a return (whose member holds the points now), or because a late fact lowers it.
+    What is not there any more is debt or written off, by the programme's policy. None for no points.
     """
     if not points:
         return None
-    wallet = wallets.of(occasion.member_id, wallet_name)
+    wallet = wallets.of(occasion.member_id if returned is None else returned.member_id, wallet_name)
     kind = REPRICED if returned is None else CLAWED_BACK
     await ledger.load_for(tx, [ledger.Need(wallet, points, INCENTIVES, occasion.reference)])
     cause = _cause(kind, occasion, tx)
     policy = (await wallet_types.load(tx)).of(wallet_name).negative_policy or settings.negative_policy
+    if policy == WITHIN_BALANCE:
+        # The return itself was decided; what follows it is not decided a second time.
+        policy = ALLOW_NEGATIVE
     taken = take(wallet, points, cause, CLAWBACK, policy)
     if returned is not None:
         tx.emit(
@@ -176,11 +180,3 @@ def tell_given_back(tx: Transaction, wallet: Wallet, back: GivenBack, reference:
             grace_until=back.grace_until,
         )
     )
-
-
-def first_return(returns: Sequence[Returned]) -> dict[int, Returned]:
-    """Of each member (the id as a whole number) the return that is named as the reason."""
-    found: dict[int, Returned] = {}
-    for returned in returns:
-        found.setdefault(returned.member_id.int, returned)
-    return found

@@ -15,6 +15,7 @@ from common.storage import Transaction
 from points.accruals import handlers as accruals
 from points.accruals.domain import Key, Purchase
 from points.activities import store as activities
+from points.cascade import handlers as cascade
 from points.cascade.domain import Effect, Returned
 from points.earning.pricing import Pricing, know, pricing
 from points.evaluation.book import BIRTHDAY, SEGMENTS
@@ -42,6 +43,7 @@ async def tiers_changed(tx: Transaction, events: Sequence[Event[MemberTierChange
         if instant is not None:
             since[change.after.member_id] = (instant, change.event)
     await reprice(tx, priced, since, TIER_HISTORY)
+    await cascade.standings_changed(tx, {member_id: instant for member_id, (instant, _) in since.items()})
 
 
 async def members_told(tx: Transaction, events: Sequence[Event[MemberState]]) -> list[Outcome]:
@@ -74,6 +76,7 @@ async def segments_changed(
     priced = await pricing(tx) if since else None
     if priced is not None and SEGMENTS in priced.book.needs:
         await reprice(tx, priced, since, SEGMENT_HISTORY)
+    await cascade.standings_changed(tx, {member_id: instant for member_id, (instant, _) in since.items()})
     return outcomes
 
 

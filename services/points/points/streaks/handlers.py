@@ -97,6 +97,9 @@ async def _put_right(
         elif there.made_up_on is not None and fresh.made_up_on is None:
             await _give_back(tx, wallets, settings, running.plan, there)
             days[day] = fresh._replace(run=there.run, points=there.points)
+        elif fresh.made_up_on is None and fresh.occurred_at < there.occurred_at:
+            # Told later, it occurred earlier: what counts the day looks at the first time on it, in whatever order.
+            days[day] = there._replace(occurred_at=fresh.occurred_at)
     first = min(came) - domain.ONE_DAY
     decided = domain.in_runs([one for one in days.values() if one.day != first], days.get(first))
     changed = []

@@ -15,7 +15,7 @@ from points.tasks.handlers import Shown
 
 router = Router(tags=["tasks"])
 
-ByTaskAndWindow = paged(str, date)
+ByTaskAndWindow = paged(str, date, UUID)
 
 
 class GoalResponse(ResponseBody):
@@ -99,14 +99,14 @@ def completion_of(one: Completion) -> CompletionResponse:
 @router.get(
     "/v1/members/{member_id}/task-completions",
     dependencies=[allow("incentives:read")],
-    responses=may_answer(422),
+    responses=may_answer(404, 422),
     summary="What the member completed, by task and window",
 )
 async def completions(
-    member_id: UUID, tx: Tx, paging: Annotated[Paging[tuple[str, date]], ByTaskAndWindow]
+    member_id: UUID, tx: Tx, paging: Annotated[Paging[tuple[str, date, UUID]], ByTaskAndWindow]
 ) -> Page[CompletionResponse]:
     rows = await handlers.history(tx, member_id, after=paging.after, limit=paging.fetch)
-    return page(rows, paging, key=lambda one: (one.task, one.window_start), item=completion_of)
+    return page(rows, paging, key=lambda one: (one.task, one.window_start, one.member_id), item=completion_of)
 
 
 class NewClaim(RequestBody):

@@ -82,7 +82,9 @@ class Task:
         )
 
     def window_of(self, day: date, first_day_of_week: int) -> Window | None:
-        """The window the local day lies in; None outside a campaign."""
+        """The window the local day lies in; None outside a campaign, and for absurd days."""
+        if not FIRST_DAY <= day <= LAST_DAY:
+            return None
         if self.window == DAILY:
             return Window(first=day, last=day)
         if self.window == WEEKLY:

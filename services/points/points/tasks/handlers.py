@@ -13,6 +13,7 @@ from points.cascade.domain import Effect, Returned
 from points.counters import handlers as counters
 from points.counters.handlers import Question, Touched
 from points.errors import MemberUnknownError
+from points.facts import handlers as facts
 from points.incentives import audiences
 from points.incentives import handlers as incentives
 from points.incentives.domain import TASK, Incentive, IncentiveUnknownError, NotInAudienceError
@@ -33,7 +34,7 @@ from points.tasks.domain import (
     Window,
 )
 
-FIRST_PLACE = ("", date(1, 1, 1))
+FIRST_PLACE = ("", date(1, 1, 1), UUID(int=0))
 
 
 def tasks_of(some: Iterable[Incentive]) -> list[Task]:
@@ -61,7 +62,9 @@ async def counted(
     touched: Iterable[Touched],
     returns: Mapping[int, Returned] | None = None,
 ) -> list[Effect]:
-    """After counters changed: complete, reward and take back what follows. `returns`: by member, why something goes."""
+    """After counters changed: complete, reward and take back what follows. `returns`: by member (as a whole number),
+    why something goes and who holds its points now.
+    """
     zone = ZoneInfo(settings.time_zone)
     cases: dict[store.Key, Case] = {}
     for one in touched:
@@ -222,6 +225,7 @@ async def claim(tx: Transaction, member_id: UUID, key: str, day: date | None) ->
     return completion
 
 
-async def history(tx: Transaction, member_id: UUID, *, after: tuple[str, date] | None, limit: int) -> list[Completion]:
-    """By task and window."""
-    return await store.history(tx, member_id, after=after or FIRST_PLACE, limit=limit)
+async def history(tx: Transaction, member_id: UUID, *, after: store.Place | None, limit: int) -> list[Completion]:
+    """By task and window, of a member with those that were merged into it. Raises MemberUnknownError."""
+    await ledger.wallets_of(tx, member_id)
+    return await store.history(tx, await facts.group(tx, member_id), after=after or FIRST_PLACE, limit=limit)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from common.events.incentives import TaskCompleted
+from common.events.incentives import TaskCompleted, TaskTakenBack
 from common.events.programme import ProgrammeSettings
 from common.storage import Transaction
 from points.badges import handlers as badges
@@ -83,10 +83,20 @@ class Steps:
         kept = await self._take_coupon(before)
         if task.reward.badge:
             self._withdrawn.append((before.member_id, task.reward.badge, _origin(before)))
+        self._tx.emit(
+            TaskTakenBack(
+                member_id=before.member_id if returned is None else returned.member_id,
+                key=task.key,
+                name=task.incentive.name,
+                occurred_at=self._tx.now if returned is None else returned.occurred_at,
+                points=before.points,
+                reason="corrected" if returned is None else "returned",
+            )
+        )
         if returned is not None:
             self.effects.append(
                 Effect(
-                    member_id=before.member_id,
+                    member_id=returned.member_id,
                     source=returned.source,
                     return_id=returned.return_id,
                     subject="task",

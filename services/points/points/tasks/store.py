@@ -11,6 +11,7 @@ from points.database import columns
 from points.tasks.domain import Completion
 
 Key = tuple[UUID, str, date]
+Place = tuple[str, date, UUID]
 
 _FIELDS = ", ".join(Completion._fields)
 _OF = f"""
@@ -36,8 +37,9 @@ _TIMES = """
 """
 _HISTORY = f"""
     SELECT {_FIELDS} FROM task_completions
-    WHERE member_id = :member_id AND (task, window_start) > (:task, :window_start)
-    ORDER BY task, window_start LIMIT :limit
+    WHERE member_id = ANY(CAST(:member_ids AS uuid[]))
+        AND (task, window_start, member_id) > (:task, :window_start, :member_id)
+    ORDER BY task, window_start, member_id LIMIT :limit
 """
 
 
@@ -63,7 +65,8 @@ async def times(tx: Transaction, keys: Iterable[tuple[UUID, str]]) -> dict[tuple
     return {(row.member_id, row.task): row.times for row in rows}
 
 
-async def history(tx: Transaction, member_id: UUID, *, after: tuple[str, date], limit: int) -> list[Completion]:
-    params = {"member_id": member_id, "task": after[0], "window_start": after[1], "limit": limit}
+async def history(tx: Transaction, member_ids: Sequence[UUID], *, after: Place, limit: int) -> list[Completion]:
+    names = ("task", "window_start", "member_id")
+    params = {"member_ids": list(member_ids), "limit": limit, **dict(zip(names, after, strict=True))}
     rows: Sequence[Any] = await tx.fetch_all(_HISTORY, params)
     return [Completion._make(row) for row in rows]
