@@ -95,6 +95,7 @@ async def take_back(
                 policy=policy,
                 pending=taken.pending,
                 unexpired=taken.unexpired,
+                reason=occasion.kind,
             )
         )
         return taken
