@@ -18,7 +18,15 @@ from common.events.coupons import (
     CouponRevoked,
     CouponUsed,
 )
-from common.events.incentives import BadgeAwarded, BadgeRevoked, DrawPlayed, StreakReached, TaskCompleted
+from common.events.incentives import (
+    BadgeAwarded,
+    BadgeRevoked,
+    DrawPlayed,
+    DrawUndone,
+    StreakReached,
+    TaskCompleted,
+    TaskRevoked,
+)
 from common.events.members import MemberRegistered, MemberTierChanged, MemberUpdated
 from common.events.notices import NoticeFailed, NoticeSent, NoticeSuppressed
 from common.events.points import (
@@ -59,9 +67,11 @@ SUBSCRIPTIONS: list[Subscription] = [
     *(on(contract, happenings.coupons_happened) for contract in COUPONS),
     on(StreakReached, happenings.streaks_reached),
     on(TaskCompleted, happenings.tasks_completed),
+    on(TaskRevoked, happenings.tasks_completed),
     on(BadgeAwarded, happenings.badges_happened),
     on(BadgeRevoked, happenings.badges_happened),
     on(DrawPlayed, happenings.draws_played),
+    on(DrawUndone, happenings.draws_played),
     on(RulePublished, happenings.rules_happened),
     on(RuleRetired, happenings.rules_happened),
     on(BudgetExhausted, happenings.budgets_exhausted),

@@ -126,7 +126,7 @@ async def test_points_that_have_ended_are_not_congratulated(notify_database: Dat
 @pytest.mark.parametrize(
     "other",
     [
-        {"points": 100, "reason": "task"},  # points of a task went with the purchase: the purchase's own are still there
+        {"points": 100, "reason": "task"},  # a task's points went with the purchase; its own are still there
         {"points": 100, "reason": "activity"},
         {"points": 100, "pending": 100},  # so did what waited, and had not been told of yet
     ],

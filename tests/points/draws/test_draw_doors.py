@@ -6,13 +6,14 @@ from uuid import uuid4
 
 import pytest
 
+from common.events.incentives import DrawUndone
 from common.security.callers import SYSTEM
 from common.storage import Database
 from points.draws import epochs
 from tests.points.conftest import Client
 from tests.points.draws.world import NOTHING, play, rich, spin, ten_points, undo
 from tests.points.incentives.world import active, incentive_points
-from tests.points.world import balance, happen, member, tiers, value
+from tests.points.world import PAYLOADS, balance, happen, member, rows, tiers, value
 
 
 async def test_undone_play_gives_the_cost_back_and_takes_the_prize(points_database: Database) -> None:
@@ -21,6 +22,9 @@ async def test_undone_play_gives_the_cost_back_and_takes_the_prize(points_databa
     played = await play(points_database, someone)
     undone = await undo(points_database, played.play_id)
     assert undone.undone_at is not None
+    (told,) = await rows(points_database, f"{PAYLOADS} WHERE routing_key = 'draw.undone.v1'")
+    event = DrawUndone.model_validate_json(told.body)
+    assert (event.play_id, event.cost, event.points) == (played.play_id, 30, 10)
     assert await balance(points_database, someone) == (100, 0)
     assert await incentive_points(points_database, someone) == 0
     async with points_database.transaction() as tx:

@@ -30,12 +30,26 @@ class StreakReached(Incentive):
 
 
 class TaskCompleted(Incentive):
-    """A member completed a task for the `times`-th time."""
+    """A member completed a task for the `times`-th time. `completion` names this one, for `task.revoked`."""
 
     TYPE: ClassVar[str] = "task.completed.v1"
 
     times: int = Field(default=1, ge=1)
     points: Points = 0
+    completion: Text = ""
+
+
+class TaskRevoked(Incentive):
+    """What a completed task gave was taken back, since what fulfilled it came back. `completion`: as it was completed.
+
+    `points` were given then; what was there of them is told by `points.clawed_back` or `points.repriced`.
+    """
+
+    TYPE: ClassVar[str] = "task.revoked.v1"
+
+    completion: Text
+    points: Points = 0
+    reason: Key = "returned"
 
 
 class BadgeAwarded(Incentive):
@@ -60,6 +74,18 @@ class DrawPlayed(Incentive):
     """A member took part in a draw; `prize` is empty for none."""
 
     TYPE: ClassVar[str] = "draw.played.v1"
+
+    play_id: UUID
+    cost: Points = 0
+    prize: Text = ""
+    prize_kind: Text = ""
+    points: Points = 0
+
+
+class DrawUndone(Incentive):
+    """A play was taken back, its prize and its cost with it; all else is as it was told when it was played."""
+
+    TYPE: ClassVar[str] = "draw.undone.v1"
 
     play_id: UUID
     cost: Points = 0

@@ -10,7 +10,15 @@ from common.events.coupons import (
     CouponRevoked,
     CouponUsed,
 )
-from common.events.incentives import BadgeAwarded, BadgeRevoked, DrawPlayed, StreakReached, TaskCompleted
+from common.events.incentives import (
+    BadgeAwarded,
+    BadgeRevoked,
+    DrawPlayed,
+    DrawUndone,
+    StreakReached,
+    TaskCompleted,
+    TaskRevoked,
+)
 from common.events.members import MemberMerged, MemberRegistered, MemberTierChanged, MemberUnmerged, MemberUpdated
 from common.events.notices import NoticeFailed, NoticeSent, NoticeSuppressed
 from common.events.points import (
@@ -44,7 +52,7 @@ POINTS = (
     *(PointsExpiring, PointsExpired, PointsAdjusted, PointsTransferred),
     *(RewardOrdered, RewardOrderChanged),
     *(CouponIssued, CouponUsed, CouponReturned, CouponRevoked, CouponExpiring, CouponExpired),
-    *(StreakReached, TaskCompleted, BadgeAwarded, BadgeRevoked, DrawPlayed),
+    *(StreakReached, TaskCompleted, TaskRevoked, BadgeAwarded, BadgeRevoked, DrawPlayed, DrawUndone),
     *(RulePublished, RuleRetired, BudgetExhausted),
 )
 """All that points tells; analytics hears all of it."""
@@ -121,10 +129,12 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
         CouponExpiring.TYPE,
         CouponReturned.TYPE,
         TaskCompleted.TYPE,
+        TaskRevoked.TYPE,
         StreakReached.TYPE,
         BadgeAwarded.TYPE,
         BadgeRevoked.TYPE,
         DrawPlayed.TYPE,
+        DrawUndone.TYPE,
     ),
     "analytics": (
         ProgrammeUpdated.TYPE,

@@ -14,7 +14,15 @@ from common.events.coupons import (
     CouponRevoked,
     CouponUsed,
 )
-from common.events.incentives import BadgeAwarded, BadgeRevoked, DrawPlayed, StreakReached, TaskCompleted
+from common.events.incentives import (
+    BadgeAwarded,
+    BadgeRevoked,
+    DrawPlayed,
+    DrawUndone,
+    StreakReached,
+    TaskCompleted,
+    TaskRevoked,
+)
 from common.events.points import PointsExpiring
 from common.events.rewards import RewardOrderChanged, RewardOrdered
 from common.events.rules import BudgetExhausted, RulePublished, RuleRetired
@@ -34,6 +42,10 @@ def _incentive(about: str, kind: str) -> Row:
     return (about, kind, lambda one: {"subject": one.key, "points": getattr(one, "points", 0)})
 
 
+def _draw(one: Any) -> Mapping[str, Any]:
+    return {"subject": one.key, "points": one.points, "quantity": one.cost}
+
+
 def _rule(kind: str, when: str) -> Row:
     return ("rule", kind, lambda one: {"subject": one.rule, "quantity": one.version, "occurred_at": getattr(one, when)})
 
@@ -49,9 +61,11 @@ ROWS: Mapping[type[Any], Row] = {
     RewardOrderChanged: ("reward", "", _reward),
     StreakReached: _incentive("streak", "reached"),
     TaskCompleted: _incentive("task", "completed"),
+    TaskRevoked: _incentive("task", "revoked"),
     BadgeAwarded: _incentive("badge", "awarded"),
     BadgeRevoked: _incentive("badge", "revoked"),
-    DrawPlayed: ("draw", "", lambda one: {"subject": one.key, "points": one.points, "quantity": one.cost}),
+    DrawPlayed: ("draw", "", _draw),
+    DrawUndone: ("draw", "undone", _draw),
     PointsExpiring: (
         "points",
         "expiring",

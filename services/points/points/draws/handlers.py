@@ -1,10 +1,11 @@
 """Playing: pay, pick, take from the stock, give, in one transaction; and taking a play back."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from common.events.incentives import DrawPlayed
+from common.events.incentives import DrawPlayed, DrawUndone
 from common.events.programme import ProgrammeSettings
 from common.security.audit import audit
 from common.security.callers import Caller
@@ -100,7 +101,7 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, gra
     )
     await store.add_play(tx, played)
     await ledger.save(tx, wallets)
-    _tell(tx, draw, prize, played)
+    tx.emit(DrawPlayed(**_told(draw, played), occurred_at=tx.now))
     return played
 
 
@@ -172,20 +173,19 @@ def _occasion(draw: Draw, member_id: UUID, play_id: UUID, at: datetime) -> Occas
     )
 
 
-def _tell(tx: Transaction, draw: Draw, prize: Prize, played: Play) -> None:
-    tx.emit(
-        DrawPlayed(
-            member_id=played.member_id,
-            key=draw.key,
-            name=draw.incentive.name,
-            occurred_at=tx.now,
-            play_id=played.play_id,
-            cost=played.cost,
-            prize="" if prize.kind == domain.NOTHING else prize.label,
-            prize_kind=prize.kind,
-            points=prize.points,
-        )
-    )
+def _told(draw: Draw, played: Play) -> dict[str, Any]:
+    """What both events say of a play."""
+    prize = draw.prize(played.prize)
+    return {
+        "member_id": played.member_id,
+        "key": draw.key,
+        "name": draw.incentive.name,
+        "play_id": played.play_id,
+        "cost": played.cost,
+        "prize": "" if prize.kind == domain.NOTHING else prize.label,
+        "prize_kind": prize.kind,
+        "points": prize.points,
+    }
 
 
 async def undo(tx: Transaction, caller: Caller, play_id: UUID, reason: str) -> Play:
@@ -222,6 +222,7 @@ async def undo(tx: Transaction, caller: Caller, play_id: UUID, reason: str) -> P
         )
         payouts.tell_given_back(tx, wallet, back, str(play_id), "draw")
     await store.undo(tx, play_id)
+    tx.emit(DrawUndone(**_told(draw, played), occurred_at=tx.now))
     await merges.forward(tx, wallets, [played.member_id])
     await ledger.save(tx, wallets)
     await audit(tx, caller, "draw_play.undone", play_id, draw=played.draw, reason=reason)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from common.events.incentives import TaskCompleted
+from common.events.incentives import TaskCompleted, TaskRevoked
 from common.events.programme import ProgrammeSettings
 from common.storage import Transaction
 from points.badges import handlers as badges
@@ -80,6 +80,17 @@ class Steps:
             before.points,
             returned=returned,
         )
+        self._tx.emit(
+            TaskRevoked(
+                member_id=before.member_id,
+                key=task.key,
+                name=task.incentive.name,
+                occurred_at=self._tx.now,
+                completion=_completion(before),
+                points=before.points,
+                reason="corrected" if returned is None else "returned",
+            )
+        )
         kept = await self._take_coupon(before)
         if task.reward.badge:
             self._withdrawn.append((before.member_id, task.reward.badge, _origin(before)))
@@ -122,6 +133,7 @@ class Steps:
                     occurred_at=one.reached_at,
                     times=times.get(one[:2], 1),
                     points=one.points,
+                    completion=_completion(one),
                 )
             )
         granted = [
@@ -159,6 +171,11 @@ class Steps:
 
 def _origin(completion: Completion) -> str:
     return f"task:{completion.task}:{completion.window_start.isoformat()}"
+
+
+def _completion(one: Completion) -> str:
+    """Completed again after it was taken back, it is another one."""
+    return f"{one.window_start.isoformat()}:{one.rewards}"
 
 
 def _occasion(task: Task, completion: Completion) -> Occasion:
