@@ -1,9 +1,10 @@
 """Reports over the API: by period and by rule, on a ledger with every kind of movement that purchases make."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from common.storage import Database
+from points.reports import handlers
 from tests.points.rewards import world as rewards
 from tests.points.world import day, happen, member, programme, purchase, refund, rule, value
 
@@ -38,6 +39,13 @@ async def test_each_rule_version_is_told_with_what_it_paid_and_what_returns_took
     told = {one["rule"]: (one["version"], one["points"], one["taken_back"], one["occasions"]) for one in found}
     assert told == {"purchase_rate": (1, 100, 50, 1), "bonus": (1, 20, 10, 1)}
     assert nothing == []
+
+
+async def test_the_report_of_rules_may_take_its_time(points_database: Database) -> None:
+    """Years of purchases are read for it, longer than a request usually may ask the database."""
+    async with points_database.transaction() as tx:
+        await handlers.by_rule(tx, date(2025, 1, 1), date(2025, 12, 31))
+        assert await tx.fetch_value("SHOW statement_timeout") == "2min"
 
 
 async def test_days_in_the_wrong_order_are_refused_with_both(client: Any) -> None:
