@@ -21,7 +21,7 @@ class Incentive(Contract):
 
 
 class StreakReached(Incentive):
-    """A member came `days` days in a row, and was rewarded for it."""
+    """A member came `days` days in a row, and was rewarded for it: with `points` beyond what was told of that day."""
 
     TYPE: ClassVar[str] = "streak.reached.v1"
 
