@@ -73,7 +73,7 @@ async def test_late_sign_in_closes_the_gap_and_corrects_what_was_paid(points_dat
 
 
 async def test_a_day_that_is_worth_more_later_is_told_with_what_it_brings_then(points_database: Database) -> None:
-    """Days 7 and 8 come before day 6: seven days in a row, and a new round, so that day 8 is worth less than thought."""
+    """Days 7 and 8 come before day 6: seven days in a row, then a new round: day 8 is worth less than thought."""
     await active(points_database, "streak", "week", WEEK)
     someone = await member(points_database)
     for event in came(someone, 0, 1, 2, 3, 4, 6, 7, 5):

@@ -85,7 +85,8 @@ class Steps:
                 member_id=before.member_id,
                 key=task.key,
                 name=task.incentive.name,
-                occurred_at=self._tx.now,
+                # a return that was late may have happened before: it cannot be taken back before it was completed
+                occurred_at=self._tx.now if returned is None else max(returned.occurred_at, before.reached_at),
                 completion=_completion(before),
                 points=before.points,
                 reason="corrected" if returned is None else "returned",
