@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -132,7 +133,7 @@ async def test_points_that_have_ended_are_not_congratulated(notify_database: Dat
     ],
 )
 async def test_what_went_with_a_purchase_does_not_silence_what_it_still_earns(
-    notify_database: Database, other: dict[str, object]
+    notify_database: Database, other: dict[str, Any]
 ) -> None:
     who = await member(notify_database)
     await handled(notify_database, points_clawed_back, clawed_back(who, **other))
