@@ -25,7 +25,7 @@ from common.events.incentives import (
     DrawUndone,
     StreakReached,
     TaskCompleted,
-    TaskTakenBack,
+    TaskRevoked,
 )
 from common.events.members import MemberRegistered, MemberTierChanged, MemberUpdated
 from common.events.notices import NoticeFailed, NoticeSent, NoticeSuppressed
@@ -67,7 +67,7 @@ SUBSCRIPTIONS: list[Subscription] = [
     *(on(contract, happenings.coupons_happened) for contract in COUPONS),
     on(StreakReached, happenings.streaks_reached),
     on(TaskCompleted, happenings.tasks_happened),
-    on(TaskTakenBack, happenings.tasks_happened),
+    on(TaskRevoked, happenings.tasks_happened),
     on(BadgeAwarded, happenings.badges_happened),
     on(BadgeRevoked, happenings.badges_happened),
     on(DrawPlayed, happenings.draws_happened),

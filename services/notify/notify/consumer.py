@@ -1,7 +1,15 @@
 """What notify hears. Facts come before the causes that are judged by them."""
 
 from common.events.coupons import CouponExpiring, CouponIssued, CouponReturned, CouponRevoked, CouponUsed
-from common.events.incentives import BadgeAwarded, BadgeRevoked, DrawPlayed, StreakReached, TaskCompleted
+from common.events.incentives import (
+    BadgeAwarded,
+    BadgeRevoked,
+    DrawPlayed,
+    DrawUndone,
+    StreakReached,
+    TaskCompleted,
+    TaskRevoked,
+)
 from common.events.members import MemberRegistered, MemberTierChanged, MemberUpdated
 from common.events.points import (
     PointsAdjusted,
@@ -47,8 +55,10 @@ SUBSCRIPTIONS = [
     on(RewardOrdered, listeners.rewards_ordered),
     on(BadgeRevoked, listeners.badges_changed),
     on(BadgeAwarded, listeners.badges_changed),
+    on(TaskRevoked, listeners.tasks_completed),
     on(TaskCompleted, listeners.tasks_completed),
     on(StreakReached, listeners.streaks_reached),
+    on(DrawUndone, listeners.draws_played),
     on(DrawPlayed, listeners.draws_played),
 ]
 """From a cause to notices: one per occasion, cause and channel, judged by the facts at send time."""

@@ -10,7 +10,7 @@ from analytics.consumer import SUBSCRIPTIONS
 from analytics.happenings.facts_of import ROWS
 from common.events import Event, event_of
 from common.events.coupons import CouponExpired, CouponIssued, CouponReturned, CouponUsed
-from common.events.incentives import BadgeAwarded, DrawPlayed, TaskCompleted
+from common.events.incentives import BadgeAwarded, DrawPlayed, DrawUndone, TaskCompleted, TaskRevoked
 from common.events.registry import CONTRACTS, POINTS, SUBSCRIBERS
 from common.events.rewards import RewardOrderChanged, RewardOrdered
 from common.events.rules import BudgetExhausted, RulePublished
@@ -78,17 +78,21 @@ async def test_incentives_by_kind(analytics_database: Database, analyst: httpx.A
     await hear(
         analytics_database,
         told(TaskCompleted(**common, points=20)),
+        told(TaskRevoked(**common, completion="2026-03-01:1", points=20)),
         told(BadgeAwarded(**common)),
         told(DrawPlayed(**common, play_id=uuid4(), cost=50, prize="茶具")),
         told(DrawPlayed(**common, play_id=uuid4(), cost=50)),
+        told(DrawUndone(**common, play_id=uuid4(), cost=50)),
     )
     body = (await analyst.get("/v1/incentives", params=RANGE)).json()
     found = {(one["about"], kind): tally for one in body["items"] for kind, tally in one["happened"].items()}
     assert {key: one["times"] for key, one in found.items()} == {
         ("task", "completed"): 1,
+        ("task", "revoked"): 1,
         ("badge", "awarded"): 1,
         ("draw", "won"): 1,
         ("draw", "lost"): 1,
+        ("draw", "undone"): 1,
     }
     assert (found["task", "completed"]["points"], found["draw", "lost"]["quantity"]) == (20, 50)
 

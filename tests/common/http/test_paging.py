@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from common.http.paging import read_cursor, write_cursor
+from common.http.paging import MAX_CURSOR, read_cursor, write_cursor
 from common.http.problems import ProblemError
 
 KEYS: TypeAdapter[tuple[Any, ...]] = TypeAdapter(tuple[datetime, UUID, int, str])
@@ -30,6 +30,12 @@ def test_a_cursor_comes_back_as_it_was(key: tuple[datetime, UUID, int, str]) -> 
 def test_rubbish_is_no_cursor(cursor: str) -> None:
     with pytest.raises(ProblemError):
         read_cursor(cursor, KEYS)
+
+
+def test_the_longest_key_fits_into_a_cursor() -> None:
+    """A time and two identifiers of 200 characters that are long in UTF-8, as purchases are listed."""
+    longest = write_cursor((datetime.now(UTC), "\U0001f375" * 200, "\U0001f375" * 200))
+    assert len(longest) <= MAX_CURSOR
 
 
 async def test_all_pages_together_are_the_list(operator: httpx.AsyncClient) -> None:
@@ -55,7 +61,7 @@ async def test_all_pages_together_are_the_list(operator: httpx.AsyncClient) -> N
         "x",
         "é",
         "%00",
-        "x" * 1_001,
+        "x" * (MAX_CURSOR + 1),
         write_cursor(("a", 1)),
         write_cursor((1,)),
         write_cursor((2**63, "a")),

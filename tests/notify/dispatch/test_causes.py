@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -112,6 +113,41 @@ async def test_a_purchase_returned_before_it_was_told_is_not_congratulated(notif
     about_earning = [row for row in await notices(notify_database) if row["template"] == "points_earned"]
     assert [(row["state"], row["reason"]) for row in about_earning] == [("suppressed", "clawed_back")] * 2
     assert ("notice.suppressed.v1", "email") in await told(notify_database)
+
+
+async def test_points_that_have_ended_are_not_congratulated(notify_database: Database) -> None:
+    """An old purchase that is learned of today earned points of yesterday."""
+    who, past = await member(notify_database), story.BOUGHT_AT.replace(year=1998)
+    await handled(notify_database, points_earned, earned(who, balance=0, expires_at=past))
+    await handled(notify_database, points_earned, earned(who, balance=0, expires_at=past, reason="activity"))
+    told_of = {(row["template"], row["reason"]) for row in await notices(notify_database, "inbox")}
+    assert told_of == {("points_earned", "ended"), ("points_awarded", "ended")}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"points": 100, "reason": "task"},  # a task's points went with the purchase; its own are still there
+        {"points": 100, "reason": "activity"},
+        {"points": 100, "pending": 100},  # so did what waited, and had not been told of yet
+    ],
+)
+async def test_what_went_with_a_purchase_does_not_silence_what_it_still_earns(
+    notify_database: Database, other: dict[str, Any]
+) -> None:
+    who = await member(notify_database)
+    await handled(notify_database, points_clawed_back, clawed_back(who, **other))
+    await handled(notify_database, points_earned, earned(who, points=100))
+    (about_earning,) = [row for row in await notices(notify_database, "inbox") if row["template"] == "points_earned"]
+    assert (about_earning["state"], about_earning["subject"]) == ("sent", "You earned 100 points")
+
+
+async def test_a_correction_of_what_waits_does_not_change_what_can_be_spent(notify_database: Database) -> None:
+    who = await member(notify_database)
+    more = repriced(who, points=50)
+    await handled(notify_database, points_repriced, event_of(more.data.model_copy(update={"pending": 30})))
+    await handled(notify_database, points_earned, earned(who, points=100))
+    assert (await notices(notify_database, "inbox"))[0]["subject"] == "You earned 120 points"
 
 
 async def test_a_repriced_purchase_is_told_with_the_right_number(notify_database: Database) -> None:

@@ -10,7 +10,7 @@ import httpx
 
 from common.events import Contract, Event, event_of
 from common.events.activities import ActivityCompleted
-from common.events.points import PointsEarned
+from common.events.points import PointsClawedBack, PointsEarned
 from common.storage import Database
 from tests.points.world import (
     NOON,
@@ -92,6 +92,9 @@ async def test_activity_of_another_member_is_taken_back_when_its_order_came_back
     assert await balance(points_database, friend) == (20, 0)
     await happen(points_database, refund("a", "rest", 50_00))
     assert (await balance(points_database, friend), await balance(points_database, buyer)) == ((0, 0), (0, 0))
+    told = await rows(points_database, f"{PAYLOADS} WHERE routing_key = 'points.clawed_back.v1' ORDER BY id")
+    reasons = [PointsClawedBack.model_validate_json(event.body).reason for event in told]
+    assert sorted(reasons) == ["activity", "purchase", "purchase"]
     assert await value(points_database, "SELECT taken_back FROM activities") is True
     effects = await rows(
         points_database, "SELECT subject, before, after FROM return_effects WHERE member_id = :f", f=friend
@@ -190,6 +193,8 @@ async def test_activity_over_http_earns_once(points_database: Database, operator
     )
     stranger = await operator.post("/v1/activities", json=body(uuid4(), "b"))
     assert (stranger.status_code, stranger.json()["code"]) == (404, "unknown_member")
+    (sender,) = (await operator.get("/v1/reports/duplicates")).json()["items"]
+    assert (sender["type"], sender["duplicates"]) == ("activity.completed.v1", 1)
     assert await balance(points_database, someone) == (5, 0)
 
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from common.events import event_of
+from common.events.incentives import DrawUndone
 from common.events.members import MemberMerged
 from common.security.callers import SYSTEM
 from common.storage import Database
@@ -27,6 +28,8 @@ async def test_undone_play_gives_the_cost_back_and_takes_the_prize(points_databa
     assert undone.undone_at is not None
     (told,) = await rows(points_database, f"{PAYLOADS} WHERE routing_key = 'draw.undone.v1'")
     assert (json.loads(told.body)["play_id"], json.loads(told.body)["cost"]) == (str(played.play_id), 30)
+    event = DrawUndone.model_validate_json(told.body)
+    assert (event.play_id, event.cost, event.points) == (played.play_id, 30, 10)
     assert await balance(points_database, someone) == (100, 0)
     assert await incentive_points(points_database, someone) == 0
     async with points_database.transaction() as tx:

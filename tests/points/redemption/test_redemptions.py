@@ -153,6 +153,18 @@ async def test_redemption_given_back_restores_lots_and_renews_what_expired(
     await holds_together(points_database)
 
 
+async def test_what_is_only_renewed_is_written_down_with_the_lot_it_was_taken_from(
+    points_database: Database, operator: Client
+) -> None:
+    someone = await rich(points_database, (40, soon(days=1)))
+    done = await redeem(operator, someone, 40)
+    await spent_lots_end(points_database, someone)
+    for reference, points in (("ret-1", 30), ("ret-2", 10)):
+        await cancel(operator, done["redemption_id"], points=points, reference=reference)
+    found = await rows(points_database, "SELECT points, renewed FROM lot_restorations ORDER BY sequence")
+    assert [(row.points, row.renewed) for row in found] == [(30, True), (10, True)]
+
+
 async def test_lines_are_given_back_with_their_own_points(points_database: Database, operator: Client) -> None:
     someone = await rich(points_database, (1_000, None))
     lines = [{"sku": "茶", "amount": 333}, {"sku": "杯", "amount": 333}, {"sku": "壶", "amount": 334}]

@@ -1,10 +1,12 @@
 """Reports over the API: by period and by rule, on a ledger with every kind of movement that purchases make."""
 
+from datetime import UTC, date, datetime
 from typing import Any
 
 from common.storage import Database
+from points.reports import handlers
 from tests.points.rewards import world as rewards
-from tests.points.world import day, happen, member, purchase, refund, rule
+from tests.points.world import day, happen, member, programme, purchase, refund, rule, value
 
 POINTS, RULES, LIABILITY = "/v1/reports/points", "/v1/reports/rules", "/v1/reports/liability"
 MARCH = {"first": "2025-03-01", "last": "2025-04-30"}
@@ -37,6 +39,13 @@ async def test_each_rule_version_is_told_with_what_it_paid_and_what_returns_took
     told = {one["rule"]: (one["version"], one["points"], one["taken_back"], one["occasions"]) for one in found}
     assert told == {"purchase_rate": (1, 100, 50, 1), "bonus": (1, 20, 10, 1)}
     assert nothing == []
+
+
+async def test_the_report_of_rules_may_take_its_time(points_database: Database) -> None:
+    """Years of purchases are read for it, longer than a request usually may ask the database."""
+    async with points_database.transaction() as tx:
+        await handlers.by_rule(tx, date(2025, 1, 1), date(2025, 12, 31))
+        assert await tx.fetch_value("SHOW statement_timeout") == "2min"
 
 
 async def test_days_in_the_wrong_order_are_refused_with_both(client: Any) -> None:
@@ -79,3 +88,35 @@ async def test_rewards_are_told_by_day_with_what_was_undone(points_database: Dat
     assert (found["reward"], found["orders"], found["quantity"], found["points"]) == ("course", 2, 3, 300)
     assert (found["orders_undone"], found["quantity_undone"], found["points_undone"]) == (1, 1, 100)
     assert none == []
+
+
+async def test_an_unknown_wallet_is_named(points_database: Database, client: Any) -> None:
+    async with client(role="operator") as operator:
+        for path in (POINTS, LIABILITY):
+            answer = await operator.get(path, params={"wallet": "pionts"})
+            assert (answer.status_code, answer.json()["code"]) == (404, "unknown_wallet_type"), path
+
+
+async def test_what_has_expired_costs_nothing_before_the_sweep(points_database: Database, client: Any) -> None:
+    ann = await member(points_database)
+    await happen(points_database, programme(expiry_months=1))
+    await happen(points_database, purchase(ann, "a1", 10_000))
+    async with client(role="operator") as operator:
+        found = (await operator.get(LIABILITY)).json()
+    assert (found["outstanding"], found["expected"], found["liability"]) == (0, 0, 0)
+
+
+async def test_points_that_came_back_with_grace_are_issued_once(points_database: Database, client: Any) -> None:
+    """Spent, expired meanwhile, given back: they go from the month they were earned in to the one they live again."""
+    ann, now = await member(points_database), datetime.now(UTC)
+    await happen(points_database, programme(expiry_months=1))
+    await happen(points_database, purchase(ann, "a1", 10_000, at=now))
+    async with client(role="operator") as operator:
+        body = {"member_id": str(ann), "reference": "cup", "points": 60}
+        redeemed = (await operator.post("/v1/redemptions", json=body)).json()
+        await value(points_database, "UPDATE lots SET expires_at = now() - interval '1 hour' RETURNING 1")
+        path = f"/v1/redemptions/{redeemed['redemption_id']}/cancel"
+        assert (await operator.post(path, json={"reason": "sold out"})).status_code == 200
+        found = (await operator.get(LIABILITY)).json()
+    assert (found["outstanding"], sum(one["spent"] for one in found["cohorts"])) == (60, 0)
+    assert sum(one["points"] for one in found["cohorts"]) == 100

@@ -1,5 +1,6 @@
 """Signing in, being late, making up: on a real database."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -80,6 +81,18 @@ async def test_late_sign_in_closes_the_gap_and_corrects_what_was_paid(points_dat
     await happen(points_database, *came(someone, 2))
     assert await runs(points_database, someone) == [(1, 0), (2, 0), (3, 30), (4, 0), (5, 100)]
     assert await incentive_points(points_database, someone) == 130
+
+
+async def test_a_day_that_is_worth_more_later_is_told_with_what_it_brings_then(points_database: Database) -> None:
+    """Days 7 and 8 come before day 6: seven days in a row, then a new round: day 8 is worth less than thought."""
+    await active(points_database, "streak", "week", WEEK)
+    someone = await member(points_database)
+    for event in came(someone, 0, 1, 2, 3, 4, 6, 7, 5):
+        await happen(points_database, event)
+    told = [json.loads(row.body) for row in await rows(points_database, f"{PAYLOADS} ORDER BY id")]
+    reached = [one["points"] for one in told if "days" in one]
+    earned = [one["points"] for one in told if one.get("reason") == "streak" and one["points"] > 0]
+    assert reached == earned == [1, 2, 3, 4, 5, 1, 2, 6, 6]
 
 
 async def test_correction_downwards_is_a_new_entry_and_what_was_spent_is_debt(points_database: Database) -> None:

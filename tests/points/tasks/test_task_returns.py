@@ -40,8 +40,8 @@ async def test_after_a_merge_the_survivor_gives_back_and_the_receipt_says_so(
     await happen(points_database, refund("a", "r", 10_00))
     assert await balance(points_database, stayed) == (10, 0)
     assert await balance(points_database, gone) == (0, 0)
-    (taken,) = await rows(points_database, f"{PAYLOADS} WHERE routing_key = 'task.taken_back.v1'")
-    assert json.loads(taken.body)["member_id"] == str(stayed)
+    (taken,) = await rows(points_database, f"{PAYLOADS} WHERE routing_key = 'task.revoked.v1'")
+    assert json.loads(taken.body)["member_id"] == str(gone)  # as it was completed
     assert json.loads(taken.body)["points"] == 50
     told = await rows(points_database, "SELECT subject, after FROM return_effects WHERE subject IN ('task', 'badge')")
     assert sorted(map(tuple, told)) == [("badge", "revoked"), ("task", "taken back")]

@@ -45,6 +45,15 @@ async def test_returned_purchase_takes_progress_and_reward_back_and_another_brin
     assert await incentive_points(points_database, someone) == 50
     (row,) = await rows(points_database, "SELECT state, rewards FROM task_completions")
     assert (row.state, row.rewards) == ("rewarded", 2)
+    sql = "SELECT routing_key, body ->> 'completion' AS completion FROM (SELECT routing_key, id, (CAST(convert_from("
+    sql += "body, 'UTF8') AS jsonb) -> 'data') AS body FROM outbox WHERE routing_key LIKE 'task.%') AS told ORDER BY id"
+    first, undone, second = await rows(points_database, sql)
+    assert [one.routing_key for one in (first, undone, second)] == [
+        "task.completed.v1",
+        "task.revoked.v1",
+        "task.completed.v1",
+    ]
+    assert first.completion == undone.completion != second.completion
 
 
 async def test_amounts_follow_a_return_in_part(points_database: Database) -> None:

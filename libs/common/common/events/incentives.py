@@ -21,7 +21,7 @@ class Incentive(Contract):
 
 
 class StreakReached(Incentive):
-    """A member came `days` days in a row, and was rewarded for it."""
+    """A member came `days` days in a row, and was rewarded for it: with `points` beyond what was told of that day."""
 
     TYPE: ClassVar[str] = "streak.reached.v1"
 
@@ -30,19 +30,24 @@ class StreakReached(Incentive):
 
 
 class TaskCompleted(Incentive):
-    """A member completed a task for the `times`-th time."""
+    """A member completed a task for the `times`-th time. `completion` names this one, for `task.revoked`."""
 
     TYPE: ClassVar[str] = "task.completed.v1"
 
     times: int = Field(default=1, ge=1)
     points: Points = 0
+    completion: Text = ""
 
 
-class TaskTakenBack(Incentive):
-    """A completed task counts no more: what fulfilled it came back, or is known better. `points` were taken back."""
+class TaskRevoked(Incentive):
+    """What a completed task gave was taken back, since what fulfilled it came back. `member_id` and `completion`: as it was completed.
 
-    TYPE: ClassVar[str] = "task.taken_back.v1"
+    `points` were given then; what was there of them is told by `points.clawed_back` or `points.repriced`.
+    """
 
+    TYPE: ClassVar[str] = "task.revoked.v1"
+
+    completion: Text
     points: Points = 0
     reason: Key = "returned"
 
@@ -78,7 +83,7 @@ class DrawPlayed(Incentive):
 
 
 class DrawUndone(Incentive):
-    """A play was taken back by staff: its `cost` came back, its prize went."""
+    """A play was taken back, its prize and its cost with it; all else is as it was told when it was played."""
 
     TYPE: ClassVar[str] = "draw.undone.v1"
 

@@ -55,7 +55,8 @@ class PointsClawedBack(PointsMoved):
     """A return took points back. `shortfall` is what was not there any more: debt, or written off, by policy.
 
     `pending` of the points were still waiting: `balance` never had them. `unexpired` of them had been told as expired
-    already (`points.expired`), and are taken by the return instead: they change no balance a second time.
+    already (`points.expired`), and are taken by the return instead: they change no balance a second time. `reason` says
+    what had earned them, as of `points.earned`: the order's purchase itself, or what followed it.
     """
 
     TYPE: ClassVar[str] = "points.clawed_back.v1"
@@ -65,6 +66,7 @@ class PointsClawedBack(PointsMoved):
     policy: Key = "allow_negative"
     pending: Points = 0
     unexpired: Points = 0
+    reason: Key = "purchase"
 
 
 class PointsRepriced(Contract):

@@ -17,7 +17,7 @@ from common.events.incentives import (
     DrawUndone,
     StreakReached,
     TaskCompleted,
-    TaskTakenBack,
+    TaskRevoked,
 )
 from common.events.members import MemberMerged, MemberRegistered, MemberTierChanged, MemberUnmerged, MemberUpdated
 from common.events.notices import NoticeFailed, NoticeSent, NoticeSuppressed
@@ -52,7 +52,7 @@ POINTS = (
     *(PointsExpiring, PointsExpired, PointsAdjusted, PointsTransferred),
     *(RewardOrdered, RewardOrderChanged),
     *(CouponIssued, CouponUsed, CouponReturned, CouponRevoked, CouponExpiring, CouponExpired),
-    *(StreakReached, TaskCompleted, TaskTakenBack, BadgeAwarded, BadgeRevoked, DrawPlayed, DrawUndone),
+    *(StreakReached, TaskCompleted, TaskRevoked, BadgeAwarded, BadgeRevoked, DrawPlayed, DrawUndone),
     *(RulePublished, RuleRetired, BudgetExhausted),
 )
 """All that points tells; analytics hears all of it."""
@@ -129,10 +129,12 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
         CouponExpiring.TYPE,
         CouponReturned.TYPE,
         TaskCompleted.TYPE,
+        TaskRevoked.TYPE,
         StreakReached.TYPE,
         BadgeAwarded.TYPE,
         BadgeRevoked.TYPE,
         DrawPlayed.TYPE,
+        DrawUndone.TYPE,
     ),
     "analytics": (
         ProgrammeUpdated.TYPE,

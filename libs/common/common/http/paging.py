@@ -29,7 +29,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 DEFAULT_PAGE = 50
-MAX_CURSOR = 1_000
+MAX_CURSOR = 4_000
 _STORABLE: dict[Any, Any] = {int: BigInt, str: Key, datetime: Instant}
 
 

@@ -25,8 +25,8 @@ REWARDS = (
     "to: cancelled and returned give their points back." + _COMMON
 )
 INCENTIVES = (
-    "streak: reached; task: completed; badge: awarded, revoked; draw: won, lost with `quantity` the points it cost to "
-    "play. `points` is what it brought." + _COMMON
+    "streak: reached; task: completed (gross of revoked), revoked; badge: awarded, revoked; draw: won, lost with "
+    "`quantity` the points it cost to play (gross of undone), undone. `points` is what it brought." + _COMMON
 )
 
 

@@ -21,7 +21,7 @@ from common.events.incentives import (
     DrawUndone,
     StreakReached,
     TaskCompleted,
-    TaskTakenBack,
+    TaskRevoked,
 )
 from common.events.points import PointsExpiring
 from common.events.rewards import RewardOrderChanged, RewardOrdered
@@ -42,6 +42,10 @@ def _incentive(about: str, kind: str) -> Row:
     return (about, kind, lambda one: {"subject": one.key, "points": getattr(one, "points", 0)})
 
 
+def _draw(one: Any) -> Mapping[str, Any]:
+    return {"subject": one.key, "points": one.points, "quantity": one.cost}
+
+
 def _rule(kind: str, when: str) -> Row:
     return ("rule", kind, lambda one: {"subject": one.rule, "quantity": one.version, "occurred_at": getattr(one, when)})
 
@@ -57,11 +61,11 @@ ROWS: Mapping[type[Any], Row] = {
     RewardOrderChanged: ("reward", "", _reward),
     StreakReached: _incentive("streak", "reached"),
     TaskCompleted: _incentive("task", "completed"),
-    TaskTakenBack: _incentive("task", "taken_back"),
+    TaskRevoked: _incentive("task", "revoked"),
     BadgeAwarded: _incentive("badge", "awarded"),
     BadgeRevoked: _incentive("badge", "revoked"),
-    DrawPlayed: ("draw", "", lambda one: {"subject": one.key, "points": one.points, "quantity": one.cost}),
-    DrawUndone: ("draw", "undone", lambda one: {"subject": one.key, "points": one.points, "quantity": one.cost}),
+    DrawPlayed: ("draw", "", _draw),
+    DrawUndone: ("draw", "undone", _draw),
     PointsExpiring: (
         "points",
         "expiring",

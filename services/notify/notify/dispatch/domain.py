@@ -84,13 +84,15 @@ def judge(
     reason = _about_member(channel, recipient)
     if reason:
         return Verdict(reason=reason, facts=facts)
+    if _has_ended(facts, now):
+        return Verdict(reason=ENDED, facts=facts)
     if key == "points_earned":
         return _earned(facts, correction)
     if key in ("tier_up", "tier_down"):
         return Verdict(reason=_about_tier(facts, recipient), facts=facts)
     if key == "points_redeemed" and correction.clawed_back >= _whole(facts.get("points")):
         return Verdict(reason=GIVEN_BACK, facts=facts)
-    return _as_it_is_now(key, facts, later, now)
+    return _as_it_is_now(key, facts, later)
 
 
 def is_stale(cause_time: datetime, now: datetime, stale_after_hours: float) -> bool:
@@ -122,10 +124,13 @@ def _earned(facts: Mapping[str, object], correction: Correction) -> Verdict:
     return Verdict(reason="", facts=corrected)
 
 
-def _as_it_is_now(key: str, facts: Mapping[str, object], later: Later, now: datetime | None) -> Verdict:
-    ends_at = facts.get("ends_at")
-    if now is not None and isinstance(ends_at, str) and datetime.fromisoformat(ends_at) <= now:
-        return Verdict(reason=ENDED, facts=facts)
+def _has_ended(facts: Mapping[str, object], now: datetime | None) -> bool:
+    """What it speaks of is gone: a coupon or points that were about to end, points that were earned until then."""
+    ends_at = facts.get("ends_at") or facts.get("expires_at")
+    return now is not None and isinstance(ends_at, str) and datetime.fromisoformat(ends_at) <= now
+
+
+def _as_it_is_now(key: str, facts: Mapping[str, object], later: Later) -> Verdict:
     if later.state and later.state != facts.get("state"):
         return Verdict(reason=later.state.partition(" ")[0], facts=facts)
     if later.balance is None or later.sequence <= _whole(facts.get("sequence")):

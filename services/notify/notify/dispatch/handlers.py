@@ -82,7 +82,7 @@ async def points_repriced(tx: Transaction, events: Sequence[Event[PointsRepriced
                 order_source=one.order_source,
                 order_id=one.order_id,
                 clawed_back=0,
-                repriced=one.points,
+                repriced=one.points - one.pending,
                 balance=one.balance,
             )
             for one in (event.data for event in events)
@@ -239,7 +239,8 @@ def _order_of(moved: PointsMoved) -> store.Order | None:
 
 
 def _taken_back(moved: PointsClawedBack) -> store.NewCorrection | None:
-    if moved.order_source is None or moved.order_id is None:
+    """Of what can be spent: what waited was not told of. What followed the purchase (a task) has notices of its own."""
+    if moved.order_source is None or moved.order_id is None or moved.reason != PURCHASE:
         return None
     return store.NewCorrection(
         member_id=moved.member_id,
@@ -247,7 +248,7 @@ def _taken_back(moved: PointsClawedBack) -> store.NewCorrection | None:
         sequence=moved.sequence,
         order_source=moved.order_source,
         order_id=moved.order_id,
-        clawed_back=moved.points,
+        clawed_back=moved.points - moved.pending,
         repriced=0,
         balance=moved.balance,
     )

@@ -13,7 +13,16 @@ from uuid import UUID
 
 from common.events import Contract
 from common.events.coupons import Coupon, CouponExpiring, CouponIssued, CouponReturned, CouponRevoked, CouponUsed
-from common.events.incentives import BadgeAwarded, BadgeRevoked, DrawPlayed, Incentive, StreakReached, TaskCompleted
+from common.events.incentives import (
+    BadgeAwarded,
+    BadgeRevoked,
+    DrawPlayed,
+    DrawUndone,
+    Incentive,
+    StreakReached,
+    TaskCompleted,
+    TaskRevoked,
+)
 from common.events.points import (
     PointsAdjusted,
     PointsEarned,
@@ -159,9 +168,25 @@ def _badge(key: str, state: str, rank: int) -> Callable[[Any], Said]:
     return said
 
 
-def _played(draw: DrawPlayed) -> Said:
-    facts = _incentive(draw) | {"prize": draw.prize}
-    return Said(member_id=draw.member_id, key="draw_won" if draw.prize else "", facts=facts)
+def _task(key: str, state: str, rank: int) -> Callable[[Any], Said]:
+    def said(task: TaskCompleted | TaskRevoked) -> Said:
+        if not task.completion:
+            return Said(member_id=task.member_id, key=key, facts=_incentive(task))
+        which = f"{task.member_id}/{task.key}/{task.completion}"
+        thing = Thing(kind="task", key=which, state=state, at=task.occurred_at, rank=rank)
+        return Said(member_id=task.member_id, key=key, facts=_thing(thing, _incentive(task)), thing=thing)
+
+    return said
+
+
+def _played(state: str, rank: int) -> Callable[[Any], Said]:
+    def said(draw: DrawPlayed | DrawUndone) -> Said:
+        thing = Thing(kind="draw_play", key=str(draw.play_id), state=state, at=draw.occurred_at, rank=rank)
+        key = "draw_won" if draw.prize and state == "played" else ""
+        facts = _incentive(draw) | {"prize": draw.prize}
+        return Said(member_id=draw.member_id, key=key, facts=_thing(thing, facts), thing=thing)
+
+    return said
 
 
 def _iso(instant: datetime | None) -> str | None:
@@ -187,9 +212,11 @@ OCCASIONS: Mapping[type[Contract], Callable[[Any], Said]] = {
     CouponRevoked: _coupon("", "revoked", 3),
     CouponExpiring: _coupon("coupon_expiring", "usable", -1),
     StreakReached: _done("streak_reached"),
-    TaskCompleted: _done("task_completed"),
+    TaskCompleted: _task("task_completed", "completed", 0),
+    TaskRevoked: _task("", "revoked", 1),
     BadgeAwarded: _badge("badge_awarded", "awarded", 0),
     BadgeRevoked: _badge("badge_revoked", "revoked", 1),
-    DrawPlayed: _played,
+    DrawPlayed: _played("played", 0),
+    DrawUndone: _played("undone", 1),
 }
 """Contract → what it says."""

@@ -133,7 +133,7 @@ async def tell_many(body: ActivitiesBody, tx: Tx, caller: CurrentCaller) -> Acti
 async def _take(tx: Tx, caller: Caller, bodies: list[ActivityBody]) -> list[ActivityAnswer]:
     """In the order of the bodies. Two of one key in a batch: the second is compared with the first."""
     events = [_event(body, caller) for body in bodies]
-    outcomes = {outcome.event.id: outcome for outcome in await handlers.take(tx, events)}
+    outcomes = {outcome.event.id: outcome for outcome in await handlers.tell(tx, events)}
     answers = []
     for event in events:
         outcome = outcomes.get(event.id)

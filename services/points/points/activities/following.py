@@ -120,6 +120,7 @@ class _Undoing:
                 policy=policy,
                 pending=taken.pending,
                 unexpired=taken.unexpired,
+                reason=ACTIVITY,
             ),
             cause=self._event,
         )

@@ -1,5 +1,6 @@
 """The story of an activity: what it earns by the rules for activities, and what its coming sets free."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 from common.events import Event
 from common.events.activities import ActivityCompleted
 from common.messaging import Outcome, dead, duplicate, retry
-from common.storage import Transaction
+from common.storage import Transaction, inbox
 from points.accruals import handlers as accruals
 from points.accruals.domain import ACTIVITY, Accrual, Key, Purchase
 from points.activities import store
@@ -65,6 +66,15 @@ async def _lock(
         bought |= come
         if all(purchase.member_id in members for purchase in come.values()):
             return wallets, known, bought
+
+
+async def tell(tx: Transaction, events: Sequence[Doing]) -> list[Outcome]:
+    """By HTTP: who tells the same again is counted, as the queue counts its senders."""
+    outcomes = await take(tx, events)
+    again = Counter((one.event.source, one.event.type) for one in outcomes if one.word == "duplicate")
+    if again:
+        await inbox.count_duplicates(tx, again)
+    return outcomes
 
 
 async def activities_completed(tx: Transaction, events: Sequence[Doing]) -> list[Outcome]:

@@ -102,7 +102,7 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, gra
     )
     await store.add_play(tx, played)
     await ledger.save(tx, wallets)
-    tx.emit(DrawPlayed(**_told(draw, played, tx.now)))
+    tx.emit(DrawPlayed(**_told(draw, played), occurred_at=tx.now))
     return played
 
 
@@ -174,14 +174,13 @@ def _occasion(draw: Draw, member_id: UUID, play_id: UUID, at: datetime) -> Occas
     )
 
 
-def _told(draw: Draw, played: Play, at: datetime) -> dict[str, Any]:
-    """What events say of a play."""
+def _told(draw: Draw, played: Play) -> dict[str, Any]:
+    """What both events say of a play."""
     prize = draw.prize(played.prize)
     return {
         "member_id": played.member_id,
         "key": draw.key,
         "name": draw.incentive.name,
-        "occurred_at": at,
         "play_id": played.play_id,
         "cost": played.cost,
         "prize": "" if prize.kind == domain.NOTHING else prize.label,
@@ -224,10 +223,10 @@ async def undo(tx: Transaction, caller: Caller, play_id: UUID, reason: str) -> P
         )
         payouts.tell_given_back(tx, wallet, back, str(play_id), "draw")
     await store.undo(tx, play_id)
+    tx.emit(DrawUndone(**_told(draw, played), occurred_at=tx.now))
     await merges.forward(tx, wallets, [played.member_id])
     await ledger.save(tx, wallets)
     await audit(tx, caller, "draw_play.undone", play_id, draw=played.draw, reason=reason)
-    tx.emit(DrawUndone(**_told(draw, played, tx.now)))
     return await _play(tx, play_id)
 
 

@@ -131,7 +131,7 @@ async def save(tx: Transaction, moved: Sequence[Wallet]) -> None:
     ]
     if opened:
         await tx.execute(_ADD_LOTS, {"rows": opened})
-    if any(wallet.changed for wallet in moved):
+    if any(wallet.changed or wallet.restorations for wallet in moved):
         await _save_changes(tx, moved)
 
 

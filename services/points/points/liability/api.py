@@ -56,7 +56,7 @@ class LiabilityResponse(ResponseBody):
 @router.get(
     "/v1/reports/liability",
     dependencies=[allow("points:read")],
-    responses=may_answer(422),
+    responses=may_answer(404, 422),
     summary="Liability and breakage, with how they are estimated",
 )
 async def liability(tx: Tx, wallet: Annotated[Key, Query()] = FIRST_WALLET) -> LiabilityResponse:

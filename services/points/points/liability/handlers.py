@@ -9,7 +9,8 @@ from points.wallet_types import handlers as wallet_types
 
 
 async def estimate(tx: Transaction, wallet: str) -> Liability:
-    """Of one type of wallet, now."""
+    """Of one type of wallet, now. Raises WalletTypeUnknownError."""
+    await wallet_types.known(tx, wallet)
     settings = await programme(tx)
     return domain.estimate(await store.cohorts(tx, wallet, settings.time_zone))
 

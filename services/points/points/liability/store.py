@@ -12,7 +12,9 @@ _MONTHS = """
 _EARNED, _MOVED, _NOW = (_MONTHS.format(at) for at in ("earned_at", "occurred_at", "CAST(:now AS timestamptz)"))
 _COHORTS = f"""
     WITH of_wallet AS MATERIALIZED (
-        SELECT member_id, sequence, points, remaining, {_EARNED} AS month FROM lots WHERE wallet = :wallet
+        SELECT member_id, sequence, points, {_EARNED} AS month,
+            CASE WHEN expires_at <= :now THEN 0 ELSE remaining END AS remaining
+        FROM lots WHERE wallet = :wallet
     ), moved AS (
         SELECT used.member_id, used.lot_sequence, transfers.to_account AS account, {_MOVED} AS month, used.points
         FROM lot_consumptions AS used JOIN transfers USING (member_id, wallet, sequence)
@@ -21,6 +23,10 @@ _COHORTS = f"""
         SELECT back.member_id, back.lot_sequence, transfers.from_account, {_MOVED}, -back.points
         FROM lot_restorations AS back JOIN transfers USING (member_id, wallet, sequence)
         WHERE wallet = :wallet
+        UNION ALL
+        SELECT back.member_id, back.lot_sequence, 'renewed', {_MOVED}, back.points
+        FROM lot_restorations AS back JOIN transfers USING (member_id, wallet, sequence)
+        WHERE wallet = :wallet AND renewed
     ), by_age AS (
         SELECT of_wallet.month, GREATEST(0, moved.month - of_wallet.month) AS age,
             sum(moved.points) FILTER (WHERE account IN ('held', 'redemption')) AS spent,

@@ -99,6 +99,7 @@ async def take_back(
                 policy=policy,
                 pending=taken.pending,
                 unexpired=taken.unexpired,
+                reason=occasion.kind,
             )
         )
         return taken

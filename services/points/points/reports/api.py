@@ -66,7 +66,7 @@ async def duplicates(
 
 DEFINITION = (
     "Points of one type of wallet by the local day, in the programme's zone, on which they moved. earned: issued "
-    "by rules and rewards; corrected_down: taken because a late fact changed what was earned; redeemed and "
+    "by rules and incentives; corrected_down: taken because a late fact changed what was earned; redeemed and "
     "given_back: spent, and spent points that came back; expired; unexpired: of what was asked back, what had "
     "expired before; clawed_back: asked back for returns; written_off: what was not there of it and nobody owes, and "
     "debts that people wrote off; owed_again: such debts that are owed again; adjusted: by people. outstanding: what "
@@ -119,7 +119,7 @@ Last = Annotated[Day | None, Query(description="Last local day, included. Defaul
 @router.get(
     "/v1/reports/points",
     dependencies=[allow("points:read")],
-    responses=may_answer(422),
+    responses=may_answer(404, 422),
     summary="Earned, redeemed, expired, clawed back and outstanding, by day, week or month",
 )
 async def points(
@@ -157,7 +157,9 @@ class RuleFigures(ResponseBody):
     wallet: str
     occasions: int = Field(description="Purchases and activities that it paid for.")
     points: int
-    cut: int = Field(description="Points that a limit or a budget cut off.")
+    cut: int = Field(
+        description="Points that a limit or a budget cut off, of purchases and activities that earned something."
+    )
     taken_back: int = Field(description="Its share of what returns took back, rounded.")
 
 
@@ -175,7 +177,7 @@ class RulesReport(ResponseBody):
     summary="What each rule paid",
 )
 async def rules(tx: Tx, first: First = None, last: Last = None) -> RulesReport:
-    """By the day of the purchase or activity."""
+    """By the day of the purchase or activity. What streaks, tasks, badges and draws gave is in the report by day."""
     since, until = handlers.default_range(tx, first, last, (await programme(tx)).time_zone)
     rows = await handlers.by_rule(tx, since, until)
     return RulesReport(

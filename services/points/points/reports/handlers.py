@@ -15,6 +15,7 @@ from points.reports import domain, store
 from points.reports.domain import Figures, Moved, Period, Span
 from points.reward_orders import handlers as reward_orders
 from points.times import local_day, midnight
+from points.wallet_types import handlers as wallet_types
 
 MAX_PERIODS = 1_100
 """Three years of days."""
@@ -40,7 +41,8 @@ class Usage:
 
 
 async def usage(tx: Transaction, wallet: str, first: date, last: date, period: Period) -> Usage:
-    """What members earned, spent and lost. Raises RangeError."""
+    """What members earned, spent and lost. Raises RangeError, WalletTypeUnknownError."""
+    await wallet_types.known(tx, wallet)
     _check(first, last, {"day": 1, "week": 7, "month": 28}[period])
     settings = await programme(tx)
     today = local_day(tx.now, ZoneInfo(settings.time_zone))

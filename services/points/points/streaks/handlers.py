@@ -127,7 +127,7 @@ async def _pay(
     )
     reward = Reward(points=worth, wallet=plan.wallet, expires_days=plan.expires_days)
     await payouts.pay_difference(tx, wallets, settings, occasion, reward, day.points)
-    if worth:
+    if worth > day.points:  # what a day lost since is no news of a streak
         tx.emit(
             StreakReached(
                 member_id=day.member_id,
@@ -135,7 +135,7 @@ async def _pay(
                 name=running.incentive.name,
                 occurred_at=day.occurred_at,
                 days=day.run,
-                points=worth,
+                points=worth - day.points,
             )
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from common.events.incentives import TaskCompleted, TaskTakenBack
+from common.events.incentives import TaskCompleted, TaskRevoked
 from common.events.programme import ProgrammeSettings
 from common.storage import Transaction
 from points.badges import handlers as badges
@@ -80,19 +80,21 @@ class Steps:
             before.points,
             returned=returned,
         )
-        kept = await self._take_coupon(before)
-        if task.reward.badge:
-            self._withdrawn.append((before.member_id, task.reward.badge, _origin(before)))
         self._tx.emit(
-            TaskTakenBack(
-                member_id=before.member_id if returned is None else returned.member_id,
+            TaskRevoked(
+                member_id=before.member_id,
                 key=task.key,
                 name=task.incentive.name,
-                occurred_at=self._tx.now if returned is None else returned.occurred_at,
+                # a return that was late may have happened before: it cannot be taken back before it was completed
+                occurred_at=self._tx.now if returned is None else max(returned.occurred_at, before.reached_at),
+                completion=_completion(before),
                 points=before.points,
                 reason="corrected" if returned is None else "returned",
             )
         )
+        kept = await self._take_coupon(before)
+        if task.reward.badge:
+            self._withdrawn.append((before.member_id, task.reward.badge, _origin(before)))
         if returned is not None:
             self.effects.append(
                 Effect(
@@ -132,6 +134,7 @@ class Steps:
                     occurred_at=one.reached_at,
                     times=times.get(one[:2], 1),
                     points=one.points,
+                    completion=_completion(one),
                 )
             )
         granted = [
@@ -169,6 +172,11 @@ class Steps:
 
 def _origin(completion: Completion) -> str:
     return f"task:{completion.task}:{completion.window_start.isoformat()}"
+
+
+def _completion(one: Completion) -> str:
+    """Completed again after it was taken back, it is another one."""
+    return f"{one.window_start.isoformat()}:{one.rewards}"
 
 
 def _occasion(task: Task, completion: Completion) -> Occasion:

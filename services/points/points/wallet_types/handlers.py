@@ -1,6 +1,7 @@
 """Types of wallets: read by everybody who earns or spends, changed by operators."""
 
 from common.storage import Transaction
+from points.errors import WalletTypeUnknownError
 from points.wallet_types import store
 from points.wallet_types.domain import WalletType, WalletTypes
 
@@ -8,6 +9,14 @@ from points.wallet_types.domain import WalletType, WalletTypes
 async def load(tx: Transaction) -> WalletTypes:
     """All types now; cheap enough for every batch."""
     return await store.load(tx)
+
+
+async def known(tx: Transaction, key: str) -> WalletType:
+    """One type. Raises WalletTypeUnknownError."""
+    types = await store.load(tx)
+    if not types.knows(key):
+        raise WalletTypeUnknownError(key)
+    return types.of(key)
 
 
 async def lock(tx: Transaction, key: str) -> int:
