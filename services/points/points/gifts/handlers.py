@@ -35,7 +35,7 @@ async def give(
     Raises MemberUnknownError, SelfGiftError, NotTransferableError, GiftsClosedError, GiftSizeError, LimitReachedError,
     InsufficientPointsError, WalletNotSpendableError.
     """
-    giver_id, taker_id = [await merges.survivor(tx, one) for one in (member_id, recipient_id)]
+    giver_id, taker_id = people = [await merges.survivor(tx, one) for one in (member_id, recipient_id)]
     if giver_id == taker_id:
         raise SelfGiftError(member_id)
     if not (await wallet_types.load(tx)).of(wallet).transferable:
@@ -45,6 +45,8 @@ async def give(
     for known, told in ((giver_id, member_id), (taker_id, recipient_id)):
         if not wallets.knows(known):
             raise MemberUnknownError(told)
+    if await merges.with_survivors(tx, people) != sorted(people):
+        await ledger.begin_again(tx)  # a merge was waited for
     zone = ZoneInfo((await programme(tx)).time_zone)
     used = await store.used_since(tx, giver_id, wallet, *day_of(tx.now, zone))
     domain.check(await policy(tx), points, used)
