@@ -11,6 +11,7 @@ from common.security.callers import Caller
 from common.storage import Transaction
 from common.storage.programme import programme
 from points.errors import MemberUnknownError
+from points.facts import handlers as facts
 from points.gifts import domain, store
 from points.gifts.domain import GIVEN, GIVEN_AWAY, RECEIVED, TAKEN_BACK, UNDONE, UNDONE_IN_PART, Gift, Policy
 from points.gifts.errors import GiftGoneError, GiftUnknownError, NotTransferableError, SelfGiftError
@@ -48,7 +49,7 @@ async def give(
     if await merges.with_survivors(tx, people) != sorted(people):
         await ledger.begin_again(tx)  # a merge was waited for
     zone = ZoneInfo((await programme(tx)).time_zone)
-    used = await store.used_since(tx, giver_id, wallet, *day_of(tx.now, zone))
+    used = await store.used_since(tx, await facts.group(tx, giver_id), wallet, *day_of(tx.now, zone))
     domain.check(await policy(tx), points, used)
     gift_id = uuid4()
     giver, taker = wallets.of(giver_id, wallet), wallets.of(taker_id, wallet)
