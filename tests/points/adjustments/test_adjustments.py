@@ -234,3 +234,40 @@ async def test_hundred_debits_at_once_take_what_is_there(points_database: Databa
     answers = await asyncio.gather(*(operator.post("/v1/adjustments", json=body) for _ in range(100)))
     assert Counter(answer.status_code for answer in answers) == {201: 52, 409: 48}
     assert await account(points_database, someone) == (0, 0, 0, 0)
+
+
+async def test_credits_at_once_open_a_wallet_of_another_type_once(points_database: Database, operator: Client) -> None:
+    someone = await rich(points_database)
+    body = {"member_id": str(someone), "kind": "credit", "points": 2, "reason": "goodwill", "wallet": "growth"}
+    answers = await asyncio.gather(*(operator.post("/v1/adjustments", json=body) for _ in range(30)))
+    assert Counter(answer.status_code for answer in answers) == {201: 30}
+    assert await account(points_database, someone, "growth") == (60, 0, 0, 0)
+
+
+async def test_debit_agreed_to_after_a_merge_is_the_survivors_and_can_be_reversed(
+    points_database: Database, client: Any
+) -> None:
+    stays, absorbed = await rich(points_database, (5_000, None)), await rich(points_database, (3_000, None))
+    async with client(role="operator") as ann, client(role="operator", subject="boss") as boss:
+        asked = await adjust(ann, absorbed, "debit", 2_000)
+        await post(ann, "/v1/merges", {"member_id": str(stays), "absorbed_member_id": str(absorbed)})
+        done = await decide(boss, asked["adjustment_id"], "approve")
+        assert done["member_id"] == str(stays)
+        assert (await ann.get(f"/v1/adjustments/{asked['adjustment_id']}")).json() == done
+        back = await reverse(ann, asked["adjustment_id"])
+        await decide(boss, back["adjustment_id"], "approve")
+    assert await account(points_database, stays) == (8_000, 0, 0, 0)
+    await holds_together(points_database)
+
+
+async def test_credit_that_would_have_expired_when_it_is_agreed_to_is_refused(
+    points_database: Database, client: Any
+) -> None:
+    someone = await rich(points_database)
+    async with client(role="operator") as ann, client(role="operator", subject="boss") as boss:
+        asked = await adjust(ann, someone, "credit", 2_000, expiry="at", expires_at=soon(days=1).isoformat())
+        await rows(points_database, "UPDATE adjustments SET expires_at = now() - interval '1 second' RETURNING 1")
+        refused = await decide(boss, asked["adjustment_id"], "approve", 422)
+        assert refused["code"] == "expiry_passed"
+        await decide(boss, asked["adjustment_id"], "reject")
+    assert await account(points_database, someone) == (0, 0, 0, 0)

@@ -223,3 +223,16 @@ async def test_statement_of_another_wallet(points_database: Database, operator: 
     body = await get(operator, f"/v1/members/{someone}/statement", wallet="growth")
     assert [entry["points"] for entry in body["items"]] == [10]
     assert len(await rows(points_database, "SELECT * FROM wallets")) == 2
+
+
+async def test_what_was_known_then_is_of_now_unless_another_time_is_asked(
+    points_database: Database, operator: Client
+) -> None:
+    """Points that will expire some day had not expired then."""
+    await happen(points_database, programme(expiry_months=1_200))
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100_00))
+    known = await value(points_database, "SELECT clock_timestamp()")
+    body = await get(operator, f"/v1/members/{someone}/balance", recorded_until=known.isoformat())
+    assert body["wallets"][0]["available"] == 100
+    assert body["as_of"] >= known.isoformat()[:19]

@@ -1,5 +1,6 @@
 """The check that the ledger holds finds what does not."""
 
+import asyncio
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -207,3 +208,25 @@ async def test_movements_are_told_by_day_folded_or_not(points_database: Database
         (date(2025, 3, 11), "issue", "wallet", 2, 25),
     ]
     assert [row.points for row in only] == [50]
+
+
+async def test_check_at_the_same_time_as_that_of_everything_adds_up_nothing_twice(points_database: Database) -> None:
+    someone = await open_member(points_database)
+    await earn(points_database, someone, 50, "a")
+    async with points_database.transaction() as tx:
+        await checks.check(tx)
+    await earn(points_database, someone, 40, "b")
+    async with points_database.transaction() as tx:
+        await checks.check_everything(tx)
+
+        async def check() -> None:
+            async with points_database.transaction() as another:
+                await checks.check(another)
+
+        at_once = asyncio.create_task(check())
+        await asyncio.wait([at_once], timeout=1)
+    await at_once
+    await earn(points_database, someone, 1, "c")
+    async with points_database.transaction() as tx:
+        await checks.check(tx)
+        assert [(one.holds, one.balance) for one in await checks.look(tx)] == [(True, 91)]

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.storage import Database
+from points.errors import InsufficientPointsError
 from points.expiry import handlers as expiry
 from points.ledger import handlers as ledger
 from points.ledger.domain import ALLOW_NEGATIVE, CLAWBACK, Cause, Wallet, take, transfer
@@ -229,3 +232,32 @@ async def test_return_finds_waiting_points_that_expired_whether_swept_or_not(poi
         ends.append((shortfalls, await written(points_database, someone)))
         await must_hold(points_database, someone)
     assert ends == [([0, 0, 15], {"debt": 15})] * 2
+
+
+async def test_points_that_expire_while_many_spend_are_spent_or_expired_and_never_both(
+    points_database: Database,
+) -> None:
+    """Each transaction finds it a little later; every tenth of a day something expires."""
+    someone, clock = await open_member(points_database), (days(number / 20) for number in count(1))
+    for number in range(30):
+        await earn(points_database, someone, 10, f"{number}", expires=days(0.3 + number / 10))
+
+    async def spend_some() -> int:
+        spent = 0
+        for _ in range(8):
+            with suppress(InsufficientPointsError):
+                async with at_work(points_database, someone, now=next(clock)) as (tx, wallet):
+                    await ledger.spend(tx, wallet, 7, cause(tx, "redeemed"))
+                spent += 7
+        return spent
+
+    async def sweep_some() -> int:
+        return sum([await sweep(points_database, now=next(clock)) for _ in range(10)])
+
+    *spent, swept = await asyncio.gather(*(spend_some() for _ in range(4)), sweep_some())
+    swept += await sweep(points_database, now=days(9))
+    expired = sum(points for kind, *_, points, _ in await transfers(points_database, someone) if kind == "expired")
+    assert sum(spent) + expired == 300
+    assert sum(spent) > 0 < swept
+    assert await written(points_database, someone) == {}
+    await must_hold(points_database, someone)

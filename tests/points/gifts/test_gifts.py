@@ -140,3 +140,15 @@ async def test_hundred_gifts_of_the_same_points_give_as_many_as_fit(
     answers = await asyncio.gather(*(operator.post("/v1/gifts", json=body) for body in bodies))
     assert Counter(answer.status_code for answer in answers) == {201: 33, 409: 67}
     assert await value(points_database, "SELECT sum(balance) FROM wallets") == 100
+
+
+async def test_days_limit_counts_what_the_giver_gave_under_another_name(
+    points_database: Database, operator: Client
+) -> None:
+    one, two, other = await rich(points_database, (90, None)), await rich(points_database), await rich(points_database)
+    await operator.put("/v1/gift-policy", json={"daily_points": 50})
+    await give(operator, one, other, 40)
+    await post(operator, "/v1/merges", {"member_id": str(two), "absorbed_member_id": str(one)})
+    refused = await give(operator, two, other, 11, 409)
+    assert (refused["code"], refused["used"]) == ("limit_reached", 40)
+    await give(operator, two, other, 10)

@@ -2,14 +2,16 @@
 
 import asyncio
 import random
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy.exc import DBAPIError
 
 from common.events import Contract, Event
-from common.storage import Database
+from common.storage import Database, Transaction
 from points.ledger import handlers as ledger
+from points.ledger import reading
 from points.ledger.domain import ALLOW_NEGATIVE, CLAWBACK, CLAWED_BACK, EARNED, Cause, credit, take
 from tests.points.world import (
     SHOP,
@@ -156,3 +158,22 @@ async def test_same_purchase_in_two_transactions_at_once_counts_once(points_data
     assert {outcome.word for one in outcomes for outcome in one} == {"duplicate"}
     assert await balance(points_database, someone) == (100, 0)
     assert await value(points_database, "SELECT count(*) FROM transfers") == 1
+
+
+async def test_chain_that_grows_while_it_is_verified_holds(
+    points_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "a", 100))
+    read, orders = reading.wallets_of, iter(["b", "c"])
+
+    async def and_meanwhile_somebody_buys(tx: Transaction, member_id: UUID) -> Any:
+        found = await read(tx, member_id)
+        if order := next(orders, None):
+            await happen(points_database, purchase(someone, order, 100))
+        return found
+
+    monkeypatch.setattr(reading, "wallets_of", and_meanwhile_somebody_buys)
+    async with points_database.transaction() as tx:
+        (chain,) = await ledger.verify(tx, someone)
+    assert (chain.breaks, chain.transfers) == ([], 3)

@@ -200,3 +200,14 @@ async def test_debt_is_repaid_by_what_became_available_before_it_expired(points_
     await story.jobs(8)
     assert {day: await story.ask(day) for day in expected} == expected
     await must_hold(points_database, story.member_id)
+
+
+async def test_what_was_taken_out_of_later_points_is_owed_before_they_come(points_database: Database) -> None:
+    """A return of day 2, told on day 8, takes from a lot of day 6: on day 5 it was owed, and nothing is less than 0."""
+    story = await begin(points_database)
+    await story.earn(0, "a", 60, expires=5)
+    await story.earn(6, "b", 50)
+    await story.claw(8, "other", 30, occurred=2)
+    expected = {1: (60, 0, 0, 0), 3: (30, 0, 0, 0), 5: (0, 0, 0, 30), 6: (20, 0, 0, 0)}
+    assert {day: await story.ask(day) for day in expected} == expected
+    assert await story.ask(3, known=7) == (60, 0, 0, 0)

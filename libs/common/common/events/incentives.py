@@ -40,7 +40,8 @@ class TaskCompleted(Incentive):
 
 
 class TaskRevoked(Incentive):
-    """What a completed task gave was taken back, since what fulfilled it came back. `member_id` and `completion`: as it was completed.
+    """What a completed task gave was taken back, since what fulfilled it came back. Member and `completion` as it was
+    completed.
 
     `points` were given then; what was there of them is told by `points.clawed_back` or `points.repriced`.
     """

@@ -136,7 +136,10 @@ async def reverse(tx: Transaction, caller: Caller, adjustment_id: UUID, *, note:
 
 
 async def decide(tx: Transaction, caller: Caller, adjustment_id: UUID, *, approve: bool, note: str) -> Adjustment:
-    """Approve or reject what is pending. Raises AdjustmentUnknownError, AdjustmentStateError, SecondPersonError."""
+    """Approve or reject what is pending.
+
+    Raises AdjustmentUnknownError, AdjustmentStateError, SecondPersonError, ExpiryPassedError (agreed too late).
+    """
     asked = await _locked(tx, adjustment_id)
     domain.check_decision(asked, caller.subject, approve=approve)
     if approve:
@@ -159,6 +162,8 @@ async def _locked(tx: Transaction, adjustment_id: UUID) -> Adjustment:
 
 
 async def _post(tx: Transaction, caller: Caller, one: Adjustment, *, note: str, is_new: bool) -> Adjustment:
+    if one.expires_at is not None and one.expires_at <= tx.now:
+        raise ExpiryPassedError(one.expires_at)
     undone = await store.by_id(tx, one.reverses) if one.reverses else None
     members = await merges.with_survivors(tx, [one.member_id])
     wallets = await ledger.lock(tx, members)

@@ -16,8 +16,8 @@ _BY_IDS = f"""
 """
 _LOCKED = f"SELECT {_FIELDS} FROM adjustments WHERE adjustment_id = :id FOR UPDATE"
 _DECIDED = """
-    UPDATE adjustments SET state = :state, sequence = :sequence, shortfall = :shortfall, decided_at = :decided_at,
-        decided_by = :decided_by, decision_note = :decision_note
+    UPDATE adjustments SET member_id = :member_id, state = :state, sequence = :sequence, shortfall = :shortfall,
+        decided_at = :decided_at, decided_by = :decided_by, decision_note = :decision_note
     WHERE adjustment_id = :adjustment_id
 """
 _REVERSED = "UPDATE adjustments SET reversed_by = :by WHERE adjustment_id = :id"
@@ -50,7 +50,17 @@ async def locked(tx: Transaction, adjustment_id: UUID) -> Adjustment | None:
 
 
 async def decided(tx: Transaction, one: Adjustment) -> None:
-    names = ("adjustment_id", "state", "sequence", "shortfall", "decided_at", "decided_by", "decision_note")
+    """Whose wallet it moved, too: a member may have been merged since it was asked for."""
+    names = (
+        "adjustment_id",
+        "member_id",
+        "state",
+        "sequence",
+        "shortfall",
+        "decided_at",
+        "decided_by",
+        "decision_note",
+    )
     await tx.execute(_DECIDED, {name: getattr(one, name) for name in names})
 
 

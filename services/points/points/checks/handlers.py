@@ -17,7 +17,12 @@ from points.ledger.domain import DEBT_REPAID, EARNED, PENDING, REPRICED, SHORTFA
 
 
 async def check(tx: Transaction) -> None:
-    """Timed job: what has moved since the last check. Transfers that were folded before are not read again."""
+    """Timed job: what has moved since the last check. Transfers that were folded before are not read again.
+
+    Left out while `check_everything` is at work on another worker.
+    """
+    if not await store.is_turn(tx):
+        return
     await _keep(
         tx,
         _findings(await store.advance(tx, zone=await _zone(tx), with_lots=False, limit=MAX_PROBLEMS)),

@@ -136,6 +136,10 @@ _BY_DAY = f"""
     WHERE wallet = :wallet AND day BETWEEN :first AND :last
     GROUP BY day, from_account, to_account, kind ORDER BY day, from_account, to_account, kind
 """
+_TURN = "SELECT pg_advisory_xact_lock(hashtext('points.checks'))"
+_TURN_IF_FREE = "SELECT pg_try_advisory_xact_lock(hashtext('points.checks'))"
+_WAIT_LONG = "SET LOCAL lock_timeout = '60s'"
+_WAIT_AS_USUAL = "SET LOCAL lock_timeout TO DEFAULT"
 _FORGET = ("DELETE FROM wallet_checks", "DELETE FROM account_totals")
 _NO_LIMIT = "SET LOCAL statement_timeout = '280s'"
 _KEEP = """
@@ -208,9 +212,17 @@ def _stored(row: Any) -> Stored:
     )
 
 
+async def is_turn(tx: Transaction) -> bool:
+    """False while another check is folding: both would add up the same transfers."""
+    return bool(await tx.fetch_value(_TURN_IF_FREE))
+
+
 async def start_again(tx: Transaction) -> None:
-    """Forget all folded sums, so that every transfer is read again."""
+    """Forget all folded sums, so that every transfer is read again; waits for a check that is folding."""
     await tx.execute(_NO_LIMIT)
+    await tx.execute(_WAIT_LONG)
+    await tx.execute(_TURN)
+    await tx.execute(_WAIT_AS_USUAL)
     for statement in _FORGET:
         await tx.execute(statement)
 

@@ -11,6 +11,7 @@ from common.security.callers import Caller
 from common.storage import Transaction
 from common.storage.programme import programme
 from points.errors import MemberUnknownError
+from points.facts import handlers as facts
 from points.gifts import domain, store
 from points.gifts.domain import GIVEN, GIVEN_AWAY, RECEIVED, TAKEN_BACK, UNDONE, UNDONE_IN_PART, Gift, Policy
 from points.gifts.errors import GiftGoneError, GiftUnknownError, NotTransferableError, SelfGiftError
@@ -35,7 +36,7 @@ async def give(
     Raises MemberUnknownError, SelfGiftError, NotTransferableError, GiftsClosedError, GiftSizeError, LimitReachedError,
     InsufficientPointsError, WalletNotSpendableError.
     """
-    giver_id, taker_id = [await merges.survivor(tx, one) for one in (member_id, recipient_id)]
+    giver_id, taker_id = people = [await merges.survivor(tx, one) for one in (member_id, recipient_id)]
     if giver_id == taker_id:
         raise SelfGiftError(member_id)
     if not (await wallet_types.load(tx)).of(wallet).transferable:
@@ -45,8 +46,10 @@ async def give(
     for known, told in ((giver_id, member_id), (taker_id, recipient_id)):
         if not wallets.knows(known):
             raise MemberUnknownError(told)
+    if await merges.with_survivors(tx, people) != sorted(people):
+        await ledger.begin_again(tx)  # a merge was waited for
     zone = ZoneInfo((await programme(tx)).time_zone)
-    used = await store.used_since(tx, giver_id, wallet, *day_of(tx.now, zone))
+    used = await store.used_since(tx, await facts.group(tx, giver_id), wallet, *day_of(tx.now, zone))
     domain.check(await policy(tx), points, used)
     gift_id = uuid4()
     giver, taker = wallets.of(giver_id, wallet), wallets.of(taker_id, wallet)

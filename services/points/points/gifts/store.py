@@ -21,7 +21,7 @@ _UNDONE = """
 """
 _USED = """
     SELECT COALESCE(sum(points - taken_back), 0) AS points, count(*) FILTER (WHERE state <> 'undone') AS times
-    FROM gifts WHERE member_id = :member_id AND wallet = :wallet AND created_at >= :since
+    FROM gifts WHERE member_id = ANY(CAST(:member_ids AS uuid[])) AND wallet = :wallet AND created_at >= :since
 """
 _PAGE = f"""
     SELECT {_FIELDS} FROM gifts
@@ -62,8 +62,11 @@ async def undone(tx: Transaction, gift: Gift) -> None:
     )
 
 
-async def used_since(tx: Transaction, member_id: UUID, wallet: str, since: datetime, resets_at: datetime) -> UsedToday:
-    row: Any = await tx.fetch_one(_USED, {"member_id": member_id, "wallet": wallet, "since": since})
+async def used_since(
+    tx: Transaction, member_ids: Iterable[UUID], wallet: str, since: datetime, resets_at: datetime
+) -> UsedToday:
+    """What these members, who are one person, gave since then."""
+    row: Any = await tx.fetch_one(_USED, {"member_ids": list(member_ids), "wallet": wallet, "since": since})
     return UsedToday(points=int(row.points), times=row.times, resets_at=resets_at)
 
 

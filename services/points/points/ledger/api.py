@@ -14,8 +14,6 @@ from points.ledger import handlers
 
 router = Router(tags=["ledger"])
 
-LATEST = datetime.fromisoformat("9999-12-31T23:59:59+00:00")
-
 
 class WalletBalance(ResponseBody):
     wallet: str
@@ -56,7 +54,7 @@ async def balance(
     if as_of is None and recorded_until is None:
         known = await handlers.balances(tx, member_id, soon=tx.now + timedelta(days=within_days))
         return BalanceResponse(member_id=member_id, as_of=tx.now, recorded_until=tx.now, wallets=_wallets(known))
-    occurred_at, recorded_at = as_of or LATEST, recorded_until or tx.now
+    occurred_at, recorded_at = as_of or tx.now, recorded_until or tx.now
     past = await handlers.balances_as_of(tx, member_id, occurred_at=occurred_at, recorded_at=recorded_at)
     return BalanceResponse(member_id=member_id, as_of=occurred_at, recorded_until=recorded_at, wallets=_wallets(past))
 

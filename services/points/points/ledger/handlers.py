@@ -11,11 +11,12 @@ from common.events.points import PointsReleased
 from common.storage import Transaction
 from common.storage.programme import programme
 from points.errors import WalletNotSpendableError
-from points.ledger import domain, lots, store
+from points.ledger import domain, lots, reading, store
 from points.ledger.chain import GENESIS, Cause
 from points.ledger.domain import GIFT, HELD, REDEMPTION, RELEASED, GivenBack
 from points.ledger.lots import Need
 from points.ledger.reading import Chosen
+from points.ledger.store import begin_again
 from points.ledger.views import (
     FIRST_WALLET,
     Balance,
@@ -38,7 +39,9 @@ __all__ = [
     "Wallets",
     "balances",
     "balances_as_of",
+    "begin_again",
     "give_back",
+    "latest_occurrence",
     "load_for",
     "load_lots",
     "load_named",
@@ -142,6 +145,12 @@ async def load_for(tx: Transaction, needs: Sequence[Need]) -> None:
     for need in needs:
         sums[id(need.wallet)] = (need.wallet, need.points + sums.get(id(need.wallet), (need.wallet, 0))[1])
     await lots.enough(tx, list(sums.values()))
+
+
+async def latest_occurrence(tx: Transaction, wallet: Wallet) -> datetime | None:
+    """When the latest of its transfers occurred, those that are not saved yet included."""
+    known = await reading.latest_occurrence(tx, wallet.member_id, wallet.name)
+    return max([one.occurred_at for one in wallet.transfers] + ([known] if known else []), default=None)
 
 
 async def load_named(tx: Transaction, wallet: Wallet, sequences: Sequence[int]) -> None:

@@ -99,6 +99,7 @@ _BALANCES_AS_OF = """
         CAST(NULL AS timestamptz) AS next_release
     FROM accounts LEFT JOIN of_lots USING (wallet) ORDER BY wallet
 """
+_LATEST = "SELECT max(occurred_at) FROM transfers WHERE member_id = :member_id AND wallet = :wallet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +127,12 @@ async def newest(
         _NEWEST, {"member_id": member_id, "wallet": wallet, "before": before, "limit": limit, **asdict(chosen)}
     )
     return [Transfer._make(row) for row in rows]
+
+
+async def latest_occurrence(tx: Transaction, member_id: UUID, wallet: str) -> datetime | None:
+    """When the latest of a wallet's transfers occurred, as far as they are written; None for none."""
+    found: datetime | None = await tx.fetch_value(_LATEST, {"member_id": member_id, "wallet": wallet})
+    return found
 
 
 async def wallets_of(tx: Transaction, member_id: UUID) -> Sequence[Row[Any]]:

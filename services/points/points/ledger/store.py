@@ -73,7 +73,10 @@ _SET_WALLETS = """
 _ADD_WALLETS = """
     INSERT INTO wallets (member_id, wallet, sequence, head, balance, debt, pending, held, earliest_expiry,
         earliest_release)
-    SELECT * FROM unnest(CAST(:rows AS wallet_row[]))
+    SELECT * FROM unnest(CAST(:rows AS wallet_row[])) ON CONFLICT DO NOTHING
+"""
+_BEGIN_AGAIN = """
+    DO $$ BEGIN RAISE EXCEPTION 'another transaction was here first' USING ERRCODE = 'serialization_failure'; END $$
 """
 
 
@@ -107,7 +110,10 @@ async def lock_due(tx: Transaction, *, now: datetime, limit: int) -> list[Wallet
 async def save(tx: Transaction, moved: Sequence[Wallet]) -> None:
     """Write down all that moved in these wallets, which the caller holds locked."""
     await _save_wallets(tx, _SET_WALLETS, [wallet for wallet in moved if not wallet.is_new])
-    await _save_wallets(tx, _ADD_WALLETS, [wallet for wallet in moved if wallet.is_new])
+    new = [wallet for wallet in moved if wallet.is_new]
+    if await _save_wallets(tx, _ADD_WALLETS, new) < len(new):
+        # Who waits for a lock does not see a wallet that was opened meanwhile: what was decided of it holds no longer.
+        await begin_again(tx)
     transfers = [transfer for wallet in moved for transfer in wallet.transfers]
     if transfers:
         await tx.execute(_ADD_TRANSFERS, {"rows": transfers})
@@ -135,7 +141,15 @@ async def save(tx: Transaction, moved: Sequence[Wallet]) -> None:
         await _save_changes(tx, moved)
 
 
-async def _save_wallets(tx: Transaction, sql: str, wallets: Sequence[Wallet]) -> None:
+async def begin_again(tx: Transaction) -> None:
+    """What was read before a lock was had no longer holds: fails with SQLSTATE 40001, after which a request is done
+    again once, and a batch until it goes well.
+    """
+    await tx.execute(_BEGIN_AGAIN)
+
+
+async def _save_wallets(tx: Transaction, sql: str, wallets: Sequence[Wallet]) -> int:
+    """How many rows were written."""
     rows = [
         (
             one.member_id,
@@ -151,8 +165,7 @@ async def _save_wallets(tx: Transaction, sql: str, wallets: Sequence[Wallet]) ->
         )
         for one in wallets
     ]
-    if rows:
-        await tx.execute(sql, {"rows": rows})
+    return await tx.execute(sql, {"rows": rows}) if rows else 0
 
 
 class _Changed(NamedTuple):

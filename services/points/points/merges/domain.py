@@ -52,22 +52,36 @@ class Move:
     gave_back: int = 0
 
 
-def move(
-    source: Wallet, target: Wallet, merge_id: UUID, occurred_at: datetime, now: datetime, *, after: int = 0
-) -> list[Move]:
-    """Everything that `source` has goes to `target`; all lots of both are loaded. Moves are numbered after `after`."""
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When what is moved went over: lots at `lots`, or when they were earned if that is later; debt, and what repays
+    it, at `rest`. `now` is when it is written.
+    """
+
+    lots: datetime
+    rest: datetime
+    now: datetime
+
+
+def move(source: Wallet, target: Wallet, merge_id: UUID, times: Times, *, after: int = 0) -> list[Move]:
+    """Everything that `source` has goes to `target`; all lots of both are loaded. Moves are numbered after `after`.
+
+    Nothing goes over before it was there: else balances of the time between would lack what they never had.
+    """
     moves: list[Move] = []
+    now = times.now
     for lot in sorted(loaded(source), key=lambda lot: lot.sequence):
         if not lot.remaining or (not lot.pending and is_expired(lot, now)):
             continue
         account, points = (PENDING if lot.pending else WALLET), lot.remaining
+        occurred_at = max(times.lots, lot.earned_at)
         cause = Cause(MERGED_AWAY, lot.order_source, lot.order_id, str(merge_id), occurred_at, now)
         out = transfer(source, account, MERGE, points, cause)
         consume(source, [lot], points, out, now)
         into = transfer(target, MERGE, account, points, cause._replace(kind=MERGED_IN))
         open_lot(target, _same(lot, into, points), now)
         moves.append(_move(after + len(moves) + 1, source.name, lot, points, out, into, now))
-    owed, cause = source.debt, Cause(MERGED_AWAY, "", "", str(merge_id), occurred_at, now)
+    owed, cause = source.debt, Cause(MERGED_AWAY, "", "", str(merge_id), times.rest, now)
     if owed:
         out = transfer(source, MERGE, DEBT, owed, cause)
         into = transfer(target, DEBT, MERGE, owed, cause._replace(kind=MERGED_IN))

@@ -120,16 +120,22 @@ async def merge(
     await store.add(tx, new)
     await facts.merged(tx, absorbed_member_id, member_id, occurred_at)
     await audit(tx, caller, "members.merged", member_id, merge_id=merge_id, absorbed_member_id=absorbed_member_id)
-    await forward(tx, wallets, [absorbed_member_id], cause=cause)
+    await forward(tx, wallets, [absorbed_member_id], merged_now=merge_id, cause=cause)
     await ledger.save(tx, wallets)
     return new
 
 
 async def forward(
-    tx: Transaction, wallets: ledger.Wallets, member_ids: Iterable[UUID], *, cause: Event[Any] | None = None
+    tx: Transaction,
+    wallets: ledger.Wallets,
+    member_ids: Iterable[UUID],
+    *,
+    merged_now: UUID | None = None,
+    cause: Event[Any] | None = None,
 ) -> None:
     """Let go on to the survivors what members that were merged have (again). The caller holds and saves the wallets;
-    of a survivor that it does not hold nothing is moved: `settle` will.
+    of a survivor that it does not hold nothing is moved: `settle` will. What comes after the merge `merged_now` goes on
+    when it came, not when the members were merged.
     """
     for link in await store.chain(tx, member_ids):
         if not wallets.knows(link.member_id) or not wallets.knows(link.absorbed_member_id):
@@ -139,12 +145,15 @@ async def forward(
         for source in [one for one in wallets.all() if one.member_id == link.absorbed_member_id]:
             target = wallets.of(link.member_id, source.name)
             await ledger.load_lots(tx, [source, target])
-            moved += domain.move(source, target, link.merge_id, link.occurred_at, tx.now, after=number + len(moved))
+            latest = max(link.occurred_at, await ledger.latest_occurrence(tx, source) or link.occurred_at)
+            times = domain.Times(link.occurred_at if link.merge_id == merged_now else latest, latest, tx.now)
+            moved += domain.move(source, target, link.merge_id, times, after=number + len(moved))
         if moved:
             await store.add_moves(tx, link.merge_id, moved)
             for name, points in domain.net(moved).items():
                 pair = wallets.of(link.absorbed_member_id, name), wallets.of(link.member_id, name)
-                _tell(tx, *pair, points, link.merge_id, link.occurred_at, "merge", cause)
+                occurred_at = link.occurred_at if link.merge_id == merged_now else pair[1].transfers[-1].occurred_at
+                _tell(tx, *pair, points, link.merge_id, occurred_at, "merge", cause)
 
 
 async def settle(tx: Transaction) -> None:
