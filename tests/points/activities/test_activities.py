@@ -10,12 +10,14 @@ from common.events import Contract, Event, event_of
 from common.events.activities import ActivityCompleted
 from common.events.points import PointsEarned
 from common.storage import Database
+from points.returns import crossing as crossings
 from tests.points.world import (
     NOON,
     PAYLOADS,
     SHOP,
     balance,
     day,
+    deliver,
     happen,
     member,
     purchase,
@@ -130,6 +132,38 @@ async def test_event_that_came_before_its_purchase_sets_it_free_at_once(points_d
     await happen(points_database, did(someone, "v", "return_window_closed", order_id="a", occurred_at=day(7)))
     await happen(points_database, purchase(someone, "a", 100_00))
     assert (await balance(points_database, someone), await pending(points_database, someone)) == ((130, 0), 0)
+
+
+async def crossing(database: Database, activity: Event[Contract], *others: Event[Contract]) -> None:
+    """The activity and the others are written in transactions that do not see each other; then the job looks."""
+    async with database.transaction() as tx:
+        assert await deliver(tx, [activity]) == []
+        assert await happen(database, *others) == []
+    for _ in range(2):
+        async with database.transaction() as tx:
+            await crossings.settle(tx)
+    assert await value(database, "SELECT count(*) FROM activities WHERE unmet") == 0
+
+
+async def test_activity_that_crossed_its_order_is_taken_back_with_it_by_the_job(points_database: Database) -> None:
+    limits = [{"scope": "member", "unit": "points", "amount": 500}]
+    await rule(points_database, "friend", {"kind": "fixed", "points": 20}, occasion=SHARING, limits=limits)
+    buyer, friend = await member(points_database), await member(points_database)
+    await happen(points_database, refund("a", "r", 100_00))
+    await crossing(points_database, did(friend, "x", order_id="a"), purchase(buyer, "a", 100_00))
+    assert (await balance(points_database, friend), await balance(points_database, buyer)) == ((0, 0), (0, 0))
+    assert await value(points_database, "SELECT points + uses FROM limit_usage") == 0
+    effects = await rows(points_database, "SELECT before, after FROM return_effects WHERE subject = 'activity'")
+    assert [tuple(row) for row in effects] == [("20 points", "taken back")]
+
+
+async def test_event_that_crossed_its_order_sets_free_what_waits_by_the_job(points_database: Database) -> None:
+    waiting = {"kind": "event", "event": "return_window_closed"}
+    await rule(points_database, "later", {"kind": "fixed", "points": 30}, waiting=waiting)
+    buyer, clerk = await member(points_database), await member(points_database)
+    closed = did(clerk, "v", "return_window_closed", order_id="a", occurred_at=day(7))
+    await crossing(points_database, closed, purchase(buyer, "a", 100_00))
+    assert (await balance(points_database, buyer), await pending(points_database, buyer)) == ((130, 0), 0)
 
 
 async def test_return_takes_what_waits_first(points_database: Database) -> None:

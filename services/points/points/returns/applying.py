@@ -92,19 +92,7 @@ class Applying:
     def _note(self, settled: Settled, before: Purchase, states: dict[str, dict[str, int]]) -> None:
         """For the receipt, and for those who follow a return."""
         returned, after, owner = settled.returned, settled.purchase, self.owner(settled.returned.order_key)
-        self._returned.append(
-            Returned(
-                member_id=owner,
-                source=returned.source,
-                return_id=returned.return_id,
-                order_source=returned.order_source,
-                order_id=returned.order_id,
-                occurred_at=returned.occurred_at,
-                basis=after.basis,
-                before=before.returned,
-                after=after.returned,
-            )
-        )
+        self._returned.append(self._followed(returned, before.returned, after))
         lines = [("purchase", f"{after.order_id} returned", str(before.returned), str(after.returned))]
         for name, state in states.items():
             now = _state(self._wallet(returned.order_key, name))
@@ -125,6 +113,26 @@ class Applying:
             )
             for subject, what, one, other in lines
         ]
+
+    def follow_again(self, returned: Return) -> None:
+        """Something crossed this return, which was applied: what follows it is to follow it once more. That takes
+        nothing twice.
+        """
+        purchase = self.purchases[returned.order_key]
+        self._returned.append(self._followed(returned, purchase.returned, purchase))
+
+    def _followed(self, returned: Return, before: int, after: Purchase) -> Returned:
+        return Returned(
+            member_id=self.owner(returned.order_key),
+            source=returned.source,
+            return_id=returned.return_id,
+            order_source=returned.order_source,
+            order_id=returned.order_id,
+            occurred_at=returned.occurred_at,
+            basis=after.basis,
+            before=before,
+            after=after.returned,
+        )
 
     def _tell(self, settled: Settled, wallet: Wallet, taken: Taken, policy: str, cause: Event[Any] | None) -> None:
         self._tx.emit(
