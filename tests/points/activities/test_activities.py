@@ -98,6 +98,19 @@ async def test_activity_of_another_member_is_taken_back_when_its_order_came_back
     assert [tuple(row) for row in effects] == [("activity", "20 points", "taken back"), ("wallet", "20", "0")]
 
 
+async def test_receipt_of_a_return_that_waited_tells_what_it_took_of_another_member(points_database: Database) -> None:
+    await rule(points_database, "friend", {"kind": "fixed", "points": 20}, occasion=SHARING)
+    buyer, friend = await member(points_database), await member(points_database)
+    await happen(points_database, refund("a", "r", 100_00))
+    await happen(points_database, did(friend, "x", order_id="a"))
+    await happen(points_database, purchase(buyer, "a", 100_00))
+    assert await balance(points_database, friend) == (0, 0)
+    effects = await rows(
+        points_database, "SELECT subject, before, after FROM return_effects WHERE member_id = :f", f=friend
+    )
+    assert [tuple(row) for row in effects] == [("activity", "20 points", "taken back"), ("wallet", "20", "0")]
+
+
 async def test_activity_that_comes_after_its_order_came_back_earns_nothing(points_database: Database) -> None:
     await rule(points_database, "friend", {"kind": "fixed", "points": 20}, occasion=SHARING)
     buyer, friend = await member(points_database), await member(points_database)
