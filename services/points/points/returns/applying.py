@@ -53,10 +53,17 @@ class Applying:
             for one in credits:
                 nets[one.wallet] = nets.get(one.wallet, 0) + one.net
             needs += [Need(self._wallet(key, name), net, *key) for name, net in sorted(nets.items()) if net]
+            needs += [Need(former, 0, *key) for name in sorted(nets) if (former := self._former(key, name))]
         await ledger.load_for(self._tx, needs)
 
     def _wallet(self, order: Key, name: str) -> Wallet:
         return self._wallets.of(self.owner(order), name)
+
+    def _former(self, order: Key, name: str) -> Wallet | None:
+        """The buyer's own wallet, when the points went on to another member."""
+        buyer = self.purchases[order].member_id
+        moved_on = buyer != self.owner(order) and self._wallets.knows(buyer)
+        return self._wallets.of(buyer, name) if moved_on else None
 
     def owner(self, order: Key) -> UUID:
         """Who holds what the purchase earned."""
@@ -73,6 +80,7 @@ class Applying:
             purchase,
             credits,
             lambda name: self._wallet(order, name),
+            lambda name: self._former(order, name),
             lambda name: policy or self._priced.policy(name),
             self._tx.now,
             in_review=self.in_review[order],
@@ -84,8 +92,8 @@ class Applying:
             self._changed[order] = None
             self._causes[returned.key] = cause
             self._note(settled, purchase, before)
-            for name, taken in settled.taken.items():
-                self._tell(settled, self._wallet(order, name), taken, policy or self._priced.policy(name), cause)
+            for wallet, taken in settled.taken:
+                self._tell(settled, wallet, taken, policy or self._priced.policy(wallet.name), cause)
         return settled.returned
 
     def _note(self, settled: Settled, before: Purchase, states: dict[str, dict[str, int]]) -> None:
