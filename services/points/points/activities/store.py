@@ -47,11 +47,14 @@ _OF_ORDERS = f"""
     WHERE NOT taken_back
     ORDER BY activities.source, activity_id
 """
+# Only transactions of the same moment cross: a week leaves time for workers that were away, and what names an order
+# that never comes is not looked at for ever.
 _UNMET = f"""
     SELECT {_OF_ACTIVITIES}
     FROM activities JOIN purchases
         ON purchases.source = activities.order_source AND purchases.order_id = activities.order_id
-    WHERE unmet ORDER BY activities.recorded_at, activities.source, activity_id LIMIT :limit
+    WHERE unmet AND activities.recorded_at > CAST(:now AS timestamptz) - interval '7 days'
+    ORDER BY activities.recorded_at, activities.source, activity_id LIMIT :limit
 """
 _MET = """
     UPDATE activities SET unmet = false
@@ -105,8 +108,8 @@ async def of_orders(tx: Transaction, orders: Iterable[Key]) -> list[Activity]:
 
 
 async def unmet(tx: Transaction, limit: int) -> list[Activity]:
-    """Activities whose order was not known when they came, and is there now."""
-    return [_activity(row) for row in await tx.fetch_all(_UNMET, {"limit": limit})]
+    """Activities of the last days whose order was not known when they came, and is there now."""
+    return [_activity(row) for row in await tx.fetch_all(_UNMET, {"now": tx.now, "limit": limit})]
 
 
 async def met(tx: Transaction, activities: Iterable[Activity]) -> None:
