@@ -13,6 +13,7 @@ from points.expiry import handlers as expiry
 from points.ledger import handlers as ledger
 from points.merges import handlers as merges
 from points.redemption import holds
+from points.returns import crossing
 from points.returns import handlers as returns
 from points.reward_fulfilment import handlers as reward_fulfilment
 
@@ -27,6 +28,7 @@ async def data_keys_rewrapped(tx: Transaction) -> None:
 
 SCHEDULE = [
     every(seconds=10, run=returns.settle),
+    every(seconds=10, run=crossing.settle, name="activities.settle"),
     every(seconds=10, run=ledger.release_due),
     every(seconds=5, run=expiry.sweep),
     every(seconds=300, run=expiry.notify_ahead),

@@ -12,6 +12,7 @@ from common.events import Contract, Event, event_of
 from common.events.activities import ActivityCompleted
 from common.events.points import PointsClawedBack, PointsEarned
 from common.storage import Database
+from points.returns import crossing as crossings
 from tests.points.world import (
     NOON,
     PAYLOADS,
@@ -102,6 +103,19 @@ async def test_activity_of_another_member_is_taken_back_when_its_order_came_back
     assert [tuple(row) for row in effects] == [("activity", "20 points", "taken back"), ("wallet", "20", "0")]
 
 
+async def test_receipt_of_a_return_that_waited_tells_what_it_took_of_another_member(points_database: Database) -> None:
+    await rule(points_database, "friend", {"kind": "fixed", "points": 20}, occasion=SHARING)
+    buyer, friend = await member(points_database), await member(points_database)
+    await happen(points_database, refund("a", "r", 100_00))
+    await happen(points_database, did(friend, "x", order_id="a"))
+    await happen(points_database, purchase(buyer, "a", 100_00))
+    assert await balance(points_database, friend) == (0, 0)
+    effects = await rows(
+        points_database, "SELECT subject, before, after FROM return_effects WHERE member_id = :f", f=friend
+    )
+    assert [tuple(row) for row in effects] == [("activity", "20 points", "taken back"), ("wallet", "20", "0")]
+
+
 async def test_activity_that_comes_after_its_order_came_back_earns_nothing(points_database: Database) -> None:
     await rule(points_database, "friend", {"kind": "fixed", "points": 20}, occasion=SHARING)
     buyer, friend = await member(points_database), await member(points_database)
@@ -159,6 +173,38 @@ async def test_event_that_crosses_its_purchase_sets_it_free(points_database: Dat
             await asyncio.sleep(0.01)
     assert await waiting == []
     assert (await balance(points_database, someone), await pending(points_database, someone)) == ((130, 0), 0)
+
+
+async def crossing(database: Database, activity: Event[Contract], *others: Event[Contract]) -> None:
+    """The activity and the others are written in transactions that do not see each other; then the job looks."""
+    async with database.transaction() as tx:
+        assert await deliver(tx, [activity]) == []
+        assert await happen(database, *others) == []
+    for _ in range(2):
+        async with database.transaction() as tx:
+            await crossings.settle(tx)
+    assert await value(database, "SELECT count(*) FROM activities WHERE unmet") == 0
+
+
+async def test_activity_that_crossed_its_order_is_taken_back_with_it_by_the_job(points_database: Database) -> None:
+    limits = [{"scope": "member", "unit": "points", "amount": 500}]
+    await rule(points_database, "friend", {"kind": "fixed", "points": 20}, occasion=SHARING, limits=limits)
+    buyer, friend = await member(points_database), await member(points_database)
+    await happen(points_database, refund("a", "r", 100_00))
+    await crossing(points_database, did(friend, "x", order_id="a"), purchase(buyer, "a", 100_00))
+    assert (await balance(points_database, friend), await balance(points_database, buyer)) == ((0, 0), (0, 0))
+    assert await value(points_database, "SELECT points + uses FROM limit_usage") == 0
+    effects = await rows(points_database, "SELECT before, after FROM return_effects WHERE subject = 'activity'")
+    assert [tuple(row) for row in effects] == [("20 points", "taken back")]
+
+
+async def test_event_that_crossed_its_order_sets_free_what_waits_by_the_job(points_database: Database) -> None:
+    waiting = {"kind": "event", "event": "return_window_closed"}
+    await rule(points_database, "later", {"kind": "fixed", "points": 30}, waiting=waiting)
+    buyer, clerk = await member(points_database), await member(points_database)
+    closed = did(clerk, "v", "return_window_closed", order_id="a", occurred_at=day(7))
+    await crossing(points_database, closed, purchase(buyer, "a", 100_00))
+    assert (await balance(points_database, buyer), await pending(points_database, buyer)) == ((130, 0), 0)
 
 
 async def test_return_takes_what_waits_first(points_database: Database) -> None:

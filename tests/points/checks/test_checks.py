@@ -157,7 +157,7 @@ def test_difference_says_what_is_written_and_what_it_should_be() -> None:
 
 def test_ledger_check_is_on_the_schedule() -> None:
     names = {job.name for job in SCHEDULE}
-    assert names >= {"ledger.check", "ledger.check_everything", "returns.settle"}
+    assert names >= {"ledger.check", "ledger.check_everything", "returns.settle", "activities.settle"}
     assert names >= {"ledger.release_due", "expiry.sweep", "expiry.notify_ahead"}
 
 

@@ -1,5 +1,6 @@
 """What operators allow of redemptions, quotes, and the member's PIN as a grant."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from common.security.signing import SigningKey
 from common.storage import Database
 from tests.points.conftest import Client
-from tests.points.redemption.world import account, cancel, granting, hold, lots, post, redeem, rich
+from tests.points.redemption.world import account, cancel, confirm, granting, hold, lots, post, redeem, rich
 from tests.points.world import value
 
 POLICY = "/v1/redemption-policy"
@@ -60,6 +61,64 @@ async def test_quote_says_what_an_order_may_use_and_why_no_more(points_database:
     assert await value(points_database, "SELECT count(*) FROM redemptions") == 1
 
 
+async def test_share_of_an_order_is_one_however_often_points_are_used_for_it(
+    points_database: Database, operator: Client
+) -> None:
+    someone, other = await rich(points_database, (1_000, None)), await rich(points_database, (1_000, None))
+    await set_policy(operator, max_share_percent=30)
+    order = {"order_id": "o", "amount": 1_000, "currency": "CNY"}
+    done = await redeem(operator, someone, 100, order=order)
+    held = await hold(operator, other, 150, order=order)
+    refused = await redeem(operator, someone, 51, 409, order=order)
+    assert (refused["code"], refused["rule"], refused["allowed"]) == ("points_not_allowed", "share_of_order", 50)
+    asked = {"member_id": str(someone), "order": order}
+    assert (await post(operator, "/v1/redemptions/quote", asked, 200))["points"] == 50
+    elsewhere = {**asked, "source": "//another.shop"}
+    assert (await post(operator, "/v1/redemptions/quote", elsewhere, 200))["points"] == 300
+    await cancel(operator, held["redemption_id"])
+    await cancel(operator, done["redemption_id"], points=40)
+    assert (await redeem(operator, someone, 241, 409, order=order))["allowed"] == 240
+    await redeem(operator, someone, 240, order=order)
+
+
+async def test_share_of_an_order_holds_for_many_payers_at_once(points_database: Database, operator: Client) -> None:
+    people = [await rich(points_database, (1_000, None)) for _ in range(6)]
+    order = {"order_id": "o", "amount": 100, "currency": "CNY"}
+    wishes = [{"member_id": str(one), "points": 40, "order": order} for one in people]
+    answers = await asyncio.gather(*(operator.post("/v1/redemptions", json=wish) for wish in wishes))
+    assert sorted(answer.status_code for answer in answers) == [201, 201, 409, 409, 409, 409]
+
+
+async def test_what_cannot_be_spent_is_not_offered(points_database: Database, operator: Client) -> None:
+    someone = await rich(points_database, (100, None))
+    await lots(points_database, someone, (500, None), wallet="growth")
+    asked = {"member_id": str(someone), "wallet": "growth", "order": {"amount": 1_000, "currency": "CNY"}}
+    refused = await post(operator, "/v1/redemptions/quote", asked, 409)
+    assert (refused["code"], refused["wallet"]) == ("wallet_not_spendable", "growth")
+
+
+async def test_part_of_a_hold_is_confirmed_only_in_steps_and_from_the_minimum_on(
+    points_database: Database, operator: Client
+) -> None:
+    someone = await rich(points_database, (1_000, None))
+    await set_policy(operator, step=100, minimum=200)
+    held = await hold(operator, someone, 300)
+    for points, rule in ((100, "minimum"), (250, "step")):
+        refused = await confirm(operator, held["redemption_id"], 409, points=points)
+        assert (refused["code"], refused["rule"]) == ("points_not_allowed", rule)
+    assert (await confirm(operator, held["redemption_id"], points=200))["points"] == 200
+
+
+async def test_daily_limits_count_what_absorbed_members_redeemed(points_database: Database, operator: Client) -> None:
+    absorbed, stays = await rich(points_database, (200, None)), await rich(points_database, (200, None))
+    await set_policy(operator, daily_points=100)
+    await redeem(operator, absorbed, 60)
+    await post(operator, "/v1/merges", {"member_id": str(stays), "absorbed_member_id": str(absorbed)})
+    refused = await redeem(operator, stays, 41, 409)
+    assert (refused["limit"], refused["used"]) == ("points_per_day", 60)
+    await redeem(operator, stays, 40)
+
+
 async def test_daily_limits_of_a_member(points_database: Database, operator: Client) -> None:
     someone = await rich(points_database, (1_000, None))
     await set_policy(operator, daily_points=100, daily_times=3)
@@ -78,6 +137,8 @@ async def test_daily_limits_of_a_member(points_database: Database, operator: Cli
     await redeem(operator, someone, 1)
     await redeem(operator, someone, 1)
     assert (await redeem(operator, someone, 1, 409))["limit"] == "redemptions_per_day"
+    told = await post(operator, "/v1/redemptions/quote", body, 200)
+    assert (told["points"], told["binding"]) == (0, "daily_times")
 
 
 async def test_above_the_limit_a_grant_is_needed_and_serves_once(

@@ -21,7 +21,7 @@ from tests.points.redemption.world import (
     rich,
     soon,
 )
-from tests.points.world import PAYLOADS, happen, programme, rows, value
+from tests.points.world import PAYLOADS, happen, member, programme, purchase, refund, rows, value
 
 
 async def told(database: Database, word: str) -> list[dict[str, Any]]:
@@ -223,6 +223,22 @@ async def test_who_owes_cannot_redeem(points_database: Database, operator: Clien
     await owe(points_database, someone, 10)
     refused = await redeem(operator, someone, 5, 409)
     assert (refused["code"], refused["debt"], refused["need"]) == ("insufficient_points", 10, 5)
+
+
+async def test_points_given_back_to_who_owes_pay_the_debt_and_the_receipt_says_so(
+    points_database: Database, operator: Client
+) -> None:
+    someone = await member(points_database)
+    await happen(points_database, purchase(someone, "o", 100_00))
+    done = await redeem(operator, someone, 60)
+    await happen(points_database, refund("o", "r", 80_00))
+    assert await account(points_database, someone) == (0, 40, 0, 0)
+    for number, (points, repaid, after) in enumerate(((30, 30, (0, 10, 0, 0)), (30, 10, (20, 0, 0, 0)))):
+        back = await cancel(operator, done["redemption_id"], points=points)
+        assert [one["repaid"] for one in back["returns"]][number] == repaid
+        assert await account(points_database, someone) == after
+    assert (await operator.get(f"/v1/redemptions/{done['redemption_id']}")).json()["returns"] == back["returns"]
+    await holds_together(points_database)
 
 
 async def test_refusals_name_the_rule_and_change_nothing(points_database: Database, operator: Client) -> None:

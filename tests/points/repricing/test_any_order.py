@@ -1,4 +1,5 @@
-"""The final state does not depend on the order of arrival: tiers, segments, first purchases, lines, returns.
+"""The final state does not depend on the order of arrival: tiers, segments, first purchases, lines, returns, and the
+word that sets points free.
 
 Rules with limits are left out: what is limited is first come, first served, by arrival (ADR 0009).
 """
@@ -35,8 +36,8 @@ class Buying:
     lines: tuple[tuple[str, int, int], ...]
     named: tuple[tuple[int, int], ...]
     unnamed: tuple[int, ...]
-    discount: int
     brings_friend: bool
+    closed: bool
 
     @property
     def amount(self) -> int:
@@ -62,7 +63,12 @@ def buyings(draw: st.DrawFn) -> Buying:
     cut = draw(st.integers(0, left))
     unnamed = (cut, left - cut) if whole else (cut,)
     return Buying(
-        draw(st.integers(0, 20)), lines, named, tuple(part for part in unnamed if part), 0, draw(st.booleans())
+        draw(st.integers(0, 20)),
+        lines,
+        named,
+        tuple(part for part in unnamed if part),
+        draw(st.booleans()),
+        draw(st.booleans()),
     )
 
 
@@ -105,6 +111,12 @@ class Story:
                 order_id=order,
             )  # fmt: skip
             yield event_of(did, source=SHOP)
+        if one.closed:
+            word = ActivityCompleted(
+                activity_id=f"{order}/c", member_id=friend, activity="return_window_closed", occurred_at=day(26),
+                order_id=order,
+            )  # fmt: skip
+            yield event_of(word, source=SHOP)
         for place, pieces in one.named:
             sku, _, price = one.lines[place]
             if pieces:
@@ -146,6 +158,8 @@ async def _publish(url: str) -> None:
     drinks = {"kind": "rate", "points": 2, "per_minor_units": 300, "lines": {"categories": ["drinks"]}}
     await rule(database, "drinks", drinks)
     await rule(database, "growing", {"kind": "rate", "points": 1, "per_minor_units": 1000}, wallet="growth")
+    waiting = {"kind": "event", "event": "return_window_closed"}
+    await rule(database, "later", {"kind": "rate", "points": 1, "per_minor_units": 700}, waiting=waiting)
     await rule(
         database,
         "friend",
@@ -210,14 +224,14 @@ async def _end(database: Database, someone: UUID, friend: UUID, tag: str) -> Any
     wallets = await rows(
         database,
         """
-        SELECT member_id = :someone AS bought, wallet, balance, debt FROM wallets
-        WHERE member_id IN (:someone, :friend) AND (balance > 0 OR debt > 0) ORDER BY 1, 2
+        SELECT member_id = :someone AS bought, wallet, balance, debt, pending FROM wallets
+        WHERE member_id IN (:someone, :friend) AND (balance > 0 OR debt > 0 OR pending > 0) ORDER BY 1, 2
         """,
         someone=someone,
         friend=friend,
     )
     assert all(row.debt == 0 for row in wallets)
-    assert sum(row.balance for row in wallets) == sum(row.net for row in nets)
+    assert sum(row.balance + row.pending for row in wallets) == sum(row.net for row in nets)
     states = await rows(database, "SELECT state FROM returns WHERE order_id LIKE :tag", tag=f"{tag}/%")
     assert {row.state for row in states} <= {"applied"}
     assert sum(row.is_first for row in bought) == (1 if bought else 0)

@@ -121,6 +121,7 @@ async def test_return_in_review_is_accepted_with_debt_once(
     body = {**KEY, "force": "debt", "reason": "goods are here"}
     answer = await operator.post("/v1/returns/accept", json=body)
     assert (answer.status_code, answer.json()["state"], answer.json()["points"]) == (200, "applied", 60)
+    assert answer.json()["reason"] == "accepted: goods are here"
     assert await balance(points_database, someone) == (0, 30)
     again = await operator.post("/v1/returns/accept", json=body)
     assert (again.status_code, again.json()["code"], again.json()["state"]) == (409, "return_not_in_review", "applied")

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from common.events import event_of
+from common.events.activities import ActivityCompleted
 from common.storage import Database
 from points.ledger.domain import GENESIS, Transfer
 from points.statement.domain import EN, ZH, text_of
@@ -14,7 +16,7 @@ from tests.points.conftest import Client
 from tests.points.draws.world import play, spin
 from tests.points.incentives.world import active
 from tests.points.redemption.world import cancel, hold, owe, post, redeem, rich, soon
-from tests.points.world import NOON, day, happen, member, purchase, refund
+from tests.points.world import NOON, SHOP, day, happen, member, purchase, refund, rule
 
 
 async def statement(client: Client, member_id: UUID, **query: Any) -> list[Any]:
@@ -84,6 +86,20 @@ async def test_purchases_returns_and_debt_are_told(points_database: Database, op
     assert [one["order_id"] for one in earned] == ["A-2", "A-1"]
     second = await statement(operator, someone, occurred_from=day(2).isoformat(), occurred_until=day(3).isoformat())
     assert {one["reference"] for one in second} == {"R-1"}
+
+
+async def test_activities_are_not_told_as_purchases(points_database: Database, operator: Client) -> None:
+    occasion = {"kind": "activity", "activity": "referral_rewarded"}
+    await rule(points_database, "friend", {"kind": "fixed", "points": 20}, occasion=occasion)
+    buyer, friend = await member(points_database), await member(points_database)
+    invited = ActivityCompleted(
+        activity_id="inv-1", member_id=friend, activity="referral_rewarded", occurred_at=day(2), order_id="A-1"
+    )
+    await happen(points_database, purchase(buyer, "A-1", 100_00, at=day(1)), event_of(invited, source=SHOP))
+    (told,) = await statement(operator, friend)
+    assert told["text"] == "Earned with activity inv-1 (purchase A-1)"
+    (told,) = await statement(operator, friend, locale="zh-CN")
+    assert told["text"] == "活动 inv-1 获得积分（订单 A-1）"
 
 
 KINDS = (

@@ -86,6 +86,7 @@ ACTIVITIES = (
         tier text NOT NULL,
         rounding text NOT NULL,
         taken_back boolean NOT NULL,
+        unmet boolean NOT NULL,
         occurred_at timestamptz NOT NULL,
         recorded_at timestamptz NOT NULL,
         body_hash bytea NOT NULL,
@@ -94,6 +95,7 @@ ACTIVITIES = (
     """,
     "CREATE INDEX ix_activities_member_id_occurred_at ON activities (member_id, occurred_at)",
     "CREATE INDEX ix_activities_order ON activities (order_source, order_id) WHERE order_id <> ''",
+    "CREATE INDEX ix_activities_unmet ON activities (recorded_at) WHERE unmet",
 )
 
 RETURNS = (
@@ -176,6 +178,7 @@ COMMENTS = {
     "activities.order_source": "the purchase it follows when that comes back, or empty",
     "activities.tier": "that it was priced by",
     "activities.taken_back": "its order came back wholly",
+    "activities.unmet": "its order was not known when it came, and was not met by it since",
     "returns.member_id": "who bought; known once its purchase is",
     "returns.amount": "minor units",
     "returns.lines": "[sku, quantity, minor units], NULL when not told",

@@ -51,6 +51,7 @@ REDEMPTIONS = (
     """,
     "CREATE INDEX ix_redemptions_member_id_created_at ON redemptions (member_id, created_at)",
     "CREATE INDEX ix_redemptions_expires_at ON redemptions (expires_at) WHERE state = 'held'",
+    "CREATE INDEX ix_redemptions_order ON redemptions (source, order_id) WHERE order_id <> ''",
     """
     CREATE TABLE redemption_lines (
         redemption_id uuid,
@@ -75,6 +76,7 @@ REDEMPTIONS = (
         points bigint NOT NULL,
         restored bigint NOT NULL,
         renewed bigint NOT NULL,
+        repaid bigint NOT NULL,
         grace_until timestamptz,
         lines integer[] NOT NULL,
         line_points bigint[] NOT NULL,
@@ -208,6 +210,7 @@ COMMENTS = {
     "redemptions.value": "minor units that the points are worth in the order",
     "redemptions.debit_sequence": "of the transfer that took the points out of the wallet",
     "redemption_lines.amount": "minor units",
+    "redemption_returns.repaid": "of all points given back: went into debt at once",
     "adjustments.kind": "credit, debit, write_off, reversal",
     "adjustments.state": "pending, posted, rejected",
     "adjustments.sequence": "of its first transfer, 0 while there is none",

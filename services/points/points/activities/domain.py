@@ -10,8 +10,9 @@ from points.evaluation.occasion import Occasion
 
 
 class Activity(NamedTuple):
-    """It follows the order it names, if any: `taken_back` when that came back wholly. `member_id` is who did it; after
-    a merge the points may be in another member's wallets. `tier` and `rounding` are what it was priced by.
+    """It follows the order it names, if any: `taken_back` when that came back wholly, `unmet` while that was not known
+    when it came. `member_id` is who did it; after a merge the points may be in another member's wallets. `tier` and
+    `rounding` are what it was priced by.
     """
 
     source: str
@@ -24,6 +25,7 @@ class Activity(NamedTuple):
     tier: str
     rounding: str
     taken_back: bool
+    unmet: bool
     occurred_at: datetime
     recorded_at: datetime
     body_hash: bytes

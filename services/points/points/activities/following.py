@@ -11,7 +11,7 @@ from points.accruals import handlers as accruals
 from points.accruals.domain import ACTIVITY, Accrual, Key
 from points.activities import store
 from points.activities.domain import Activity
-from points.cascade.domain import Effect, Returned
+from points.cascade.domain import Effect, Returned, moved, standing
 from points.earning.pricing import Pricing
 from points.facts import handlers as facts
 from points.ledger import handlers as ledger
@@ -27,7 +27,9 @@ async def purchases_returned(
     returns: Sequence[Returned],
     causes: Mapping[Key, Event[Any] | None],
 ) -> list[Effect]:
-    """Take back the activities of orders that are wholly gone; another member's wallets are locked and saved here."""
+    """Take back the activities of orders that are wholly gone. Wallets of members that the caller does not hold are
+    locked, saved and told of here.
+    """
     whole = {(one.order_source, one.order_id): one for one in returns if one.wholly}
     found = await store.of_orders(tx, whole) if whole else []
     if not found:
@@ -45,6 +47,7 @@ async def purchases_returned(
         if one.net
     ]
     await ledger.load_for(tx, needs)
+    before = {(one.member_id, one.name): standing(one) for one in theirs.all()} if others else {}
     effects: list[Effect] = []
     for activity in found:
         returned, owner = whole[activity.order], owners[activity.key]
@@ -67,6 +70,7 @@ async def purchases_returned(
     await accruals.change(tx, [], gone)
     await limits.undone(tx, [(ACTIVITY, *one.key) for one in found])
     if others:
+        effects += moved(theirs.all(), before, effects)
         await ledger.save(tx, theirs)
     return effects
 

@@ -1,7 +1,7 @@
 """The story of an activity: what it earns by the rules for activities, and what its coming sets free."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -39,7 +39,7 @@ async def take(tx: Transaction, events: Sequence[Doing]) -> list[Outcome]:
     await know(tx, priced, known)
     hashes = await store.body_hashes(tx, [(event.source, event.data.activity_id) for event in events])
     gone = await accruals.wholly_returned(tx, orders) if orders else set()
-    outcomes, new = _sorted_out(events, hashes, priced, wallets, tx.now, gone)
+    outcomes, new = _sorted_out(events, hashes, priced, wallets, tx.now, gone, bought)
     earning = [(occasion_of(one), one.member_id) for one, _ in new if not one.taken_back]
     usage = await limits.load(tx, priced.book, earning, priced.terms)
     batch = _Batch(tx, priced, wallets, usage)
@@ -89,18 +89,18 @@ async def _keep(
     await accruals.add(tx, [], batch.credits)
     await limits.save(tx, batch.usage, priced.terms)
     await granting.issue_for_activity(tx, batch.grants)
-    await _release(tx, batch, priced, wallets, bought)
+    await set_free(tx, batch.taken, priced, wallets, bought)
     done = [_done(one, priced) for one in batch.taken if not one.taken_back]
     if done:
         await cascade.activities_taken(tx, wallets, done)
     await ledger.save(tx, wallets)
 
 
-async def _release(
-    tx: Transaction, batch: "_Batch", priced: Pricing, wallets: Wallets, bought: dict[Key, Purchase]
+async def set_free(
+    tx: Transaction, taken: Sequence[Activity], priced: Pricing, wallets: Wallets, bought: Mapping[Key, Purchase]
 ) -> None:
-    """Set free what waited for these events: points of purchases, and of activities that follow them."""
-    words = {(one.order, one.activity): one for one in batch.taken if one.order_id}
+    """Release what waited for these activities: points of purchases, and of activities that follow them."""
+    words = {(one.order, one.activity): one for one in taken if one.order_id}
     if not words:
         return
     waiting: dict[tuple[Key, str], set[UUID]] = {}
@@ -123,6 +123,16 @@ async def of_orders(tx: Transaction, orders: Iterable[Key]) -> list[Activity]:
     return await store.of_orders(tx, orders)
 
 
+async def unmet(tx: Transaction, limit: int) -> list[Activity]:
+    """Activities whose order was not known when they came, and is there now."""
+    return await store.unmet(tx, limit)
+
+
+async def met(tx: Transaction, activities: Iterable[Activity]) -> None:
+    """Everything was done that follows from their orders being known."""
+    await store.met(tx, activities)
+
+
 async def told_of(tx: Transaction, orders: Iterable[Key]) -> dict[tuple[str, str, str], datetime]:
     """Which activities name these orders, and when the first of each kind occurred: (source, order id, activity)."""
     return await store.told_of(tx, orders)
@@ -142,6 +152,7 @@ def _sorted_out(
     wallets: Wallets,
     now: datetime,
     gone: set[Key],
+    bought: Mapping[Key, Purchase],
 ) -> tuple[list[Outcome], list[tuple[Activity, Doing]]]:
     """What cannot be taken in and why; the rest as activities."""
     outcomes: list[Outcome] = []
@@ -157,7 +168,7 @@ def _sorted_out(
             outcomes.append(retry(event, "unknown_member", f"Member {event.data.member_id} is not known here."))
         else:
             known[key] = event.body_hash
-            new.append((_activity(event, priced, now, gone), event))
+            new.append((_activity(event, priced, now, gone, bought), event))
     return outcomes, new
 
 
@@ -168,7 +179,7 @@ def _again(event: Doing, known_hash: bytes) -> Outcome:
     return dead(event, "activity_id_reused", message)
 
 
-def _activity(event: Doing, priced: Pricing, now: datetime, gone: set[Key]) -> Activity:
+def _activity(event: Doing, priced: Pricing, now: datetime, gone: set[Key], bought: Mapping[Key, Purchase]) -> Activity:
     data, order = event.data, order_of(event)
     return Activity(
         event.source,
@@ -180,6 +191,7 @@ def _activity(event: Doing, priced: Pricing, now: datetime, gone: set[Key]) -> A
         priced.first_tier,
         priced.settings.rounding,
         order in gone,
+        bool(order[1]) and order not in bought,
         data.occurred_at,
         now,
         event.body_hash,

@@ -13,8 +13,8 @@ from points.activities.domain import Activity
 from points.database import columns
 
 _FIELDS = """
-    source, activity_id, member_id, activity, fields, order_source, order_id, tier, rounding, taken_back, occurred_at,
-    recorded_at, body_hash
+    source, activity_id, member_id, activity, fields, order_source, order_id, tier, rounding, taken_back, unmet,
+    occurred_at, recorded_at, body_hash
 """
 _OF_ACTIVITIES = ", ".join(f"activities.{name.strip()}" for name in _FIELDS.split(","))
 _HASHES = """
@@ -24,13 +24,14 @@ _HASHES = """
 _ADD = f"""
     INSERT INTO activities ({_FIELDS})
     SELECT source, activity_id, member_id, activity, CAST(fields AS jsonb), order_source, order_id, tier, rounding,
-        taken_back, occurred_at, recorded_at, body_hash
+        taken_back, unmet, occurred_at, recorded_at, body_hash
     FROM unnest(CAST(:source AS text[]), CAST(:activity_id AS text[]), CAST(:member_id AS uuid[]),
         CAST(:activity AS text[]), CAST(:fields AS text[]), CAST(:order_source AS text[]), CAST(:order_id AS text[]),
         CAST(:tier AS text[]), CAST(:rounding AS text[]), CAST(:taken_back AS boolean[]),
-        CAST(:occurred_at AS timestamptz[]), CAST(:recorded_at AS timestamptz[]), CAST(:body_hash AS bytea[]))
+        CAST(:unmet AS boolean[]), CAST(:occurred_at AS timestamptz[]), CAST(:recorded_at AS timestamptz[]),
+        CAST(:body_hash AS bytea[]))
         AS new(source, activity_id, member_id, activity, fields, order_source, order_id, tier, rounding, taken_back,
-            occurred_at, recorded_at, body_hash)
+            unmet, occurred_at, recorded_at, body_hash)
 """
 _CHANGE = """
     UPDATE activities SET tier = changed.tier, taken_back = changed.taken_back
@@ -45,6 +46,20 @@ _OF_ORDERS = f"""
         AND activities.order_id <> ''
     WHERE NOT taken_back
     ORDER BY activities.source, activity_id
+"""
+# Only transactions of the same moment cross: a week leaves time for workers that were away, and what names an order
+# that never comes is not looked at for ever.
+_UNMET = f"""
+    SELECT {_OF_ACTIVITIES}
+    FROM activities JOIN purchases
+        ON purchases.source = activities.order_source AND purchases.order_id = activities.order_id
+    WHERE unmet AND activities.recorded_at > CAST(:now AS timestamptz) - interval '7 days'
+    ORDER BY activities.recorded_at, activities.source, activity_id LIMIT :limit
+"""
+_MET = """
+    UPDATE activities SET unmet = false
+    FROM unnest(CAST(:keys AS order_key[])) AS known(source, activity_id)
+    WHERE activities.source = known.source AND activities.activity_id = known.activity_id
 """
 _TOLD_OF = """
     SELECT activities.order_source, activities.order_id, activity, min(occurred_at) AS occurred_at
@@ -90,6 +105,16 @@ async def change(tx: Transaction, activities: Sequence[Activity]) -> None:
 async def of_orders(tx: Transaction, orders: Iterable[Key]) -> list[Activity]:
     """Activities that follow these orders and were not taken back."""
     return [_activity(row) for row in await tx.fetch_all(_OF_ORDERS, {"keys": list(orders)})]
+
+
+async def unmet(tx: Transaction, limit: int) -> list[Activity]:
+    """Activities of the last days whose order was not known when they came, and is there now."""
+    return [_activity(row) for row in await tx.fetch_all(_UNMET, {"now": tx.now, "limit": limit})]
+
+
+async def met(tx: Transaction, activities: Iterable[Activity]) -> None:
+    """Their orders are known."""
+    await tx.execute(_MET, {"keys": sorted(one.key for one in activities)})
 
 
 async def told_of(tx: Transaction, orders: Iterable[Key]) -> dict[tuple[str, str, str], datetime]:

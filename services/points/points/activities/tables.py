@@ -19,9 +19,13 @@ activities = Table(
     Column("tier", Text, nullable=False, comment="that it was priced by"),
     Column("rounding", Text, nullable=False),
     Column("taken_back", Boolean, nullable=False, comment="its order came back wholly"),
+    Column(
+        "unmet", Boolean, nullable=False, comment="its order was not known when it came, and was not met by it since"
+    ),
     instant("occurred_at"),
     instant("recorded_at"),
     Column("body_hash", LargeBinary, nullable=False),
     Index(None, "member_id", "occurred_at"),
     Index("ix_activities_order", "order_source", "order_id", postgresql_where=text("order_id <> ''")),
+    Index("ix_activities_unmet", "recorded_at", postgresql_where=text("unmet")),
 )

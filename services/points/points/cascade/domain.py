@@ -1,12 +1,13 @@
 """What follows a purchase and its return in other subjects: limits, coupons, badges, rewards for activities."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
 from points.accruals.domain import Purchase
+from points.ledger.wallet import Wallet
 
 
 class Bought(NamedTuple):
@@ -84,3 +85,28 @@ class Effect:
     what: str
     before: str
     after: str
+
+
+def standing(wallet: Wallet) -> dict[str, int]:
+    """What a receipt tells of a wallet before and after."""
+    return {
+        "wallet": wallet.balance - wallet.expired,
+        "pending": wallet.pending,
+        "debt": wallet.debt,
+    }
+
+
+def moved(
+    wallets: Iterable[Wallet], before: Mapping[tuple[UUID, str], Mapping[str, int]], effects: Sequence[Effect]
+) -> list[Effect]:
+    """What these effects moved in wallets, so that a receipt ends with what is there in the end. `before` says how each
+    wallet stood, by member and name.
+    """
+    causes = {one.member_id: one for one in effects}
+    return [
+        replace(causes[wallet.member_id], subject=subject, what=wallet.name, before=str(then), after=str(now))
+        for wallet in wallets
+        if wallet.member_id in causes
+        for subject, now in standing(wallet).items()
+        if (then := before.get((wallet.member_id, wallet.name), {}).get(subject, 0)) != now
+    ]

@@ -225,6 +225,11 @@ def reachable(wallet: Wallet, cause: Cause) -> int:
     return sum(_with_swept(lot) for lot in own if _waits(lot, now)) + _reachable(wallet, own, now)
 
 
+def left_behind(wallet: Wallet, cause: Cause) -> int:
+    """What has expired, or waited to its end, of this purchase's own points in a wallet. Its lots are loaded."""
+    return sum(_with_swept(lot) for lot in _own_lots(wallet, cause) if is_expired(lot, cause.recorded_at))
+
+
 def _own_lots(wallet: Wallet, cause: Cause) -> list[Lot]:
     order = (cause.order_source, cause.order_id)
     own = [lot for lot in loaded(wallet) if (lot.order_source, lot.order_id) == order]

@@ -72,10 +72,12 @@ async def change_policy(
     responses=may_answer(404, 409, 422),
     summary="How many points an order may use, and what they are worth",
 )
-async def quote(body: Annotated[QuoteBody, Body()], tx: Tx) -> QuoteResponse:
+async def quote(body: Annotated[QuoteBody, Body()], tx: Tx, caller: CurrentCaller) -> QuoteResponse:
     """Writes nothing. `binding` is the rule that allows no more; `caps` are all of them."""
     order = order_of(body.order)
-    policy, offer, lines = await quoting.quote(tx, body.member_id, body.wallet, order)
+    policy, offer, lines = await quoting.quote(
+        tx, body.member_id, body.wallet, order, source=body.source or caller.subject
+    )
     return QuoteResponse(
         member_id=body.member_id,
         wallet=body.wallet,

@@ -54,7 +54,10 @@ class OrderLine(RequestBody):
 
 
 class OrderBody(RequestBody):
-    """What the points pay for. The lines' amounts add up to `amount`; without lines nothing is split."""
+    """What the points pay for. The lines' amounts add up to `amount`; without lines nothing is split.
+
+    The order is known by the redemption's `source` and `order_id`: points that are on it already count for its share.
+    """
 
     order_id: Key
     amount: PositiveMoney
@@ -69,6 +72,7 @@ class QuoteOrder(OrderBody):
 class QuoteBody(RequestBody):
     member_id: UUID
     wallet: Key = FIRST_WALLET
+    source: Key | None = Field(default=None, description="Whose order it is (default: you).")
     order: QuoteOrder
 
 
@@ -126,7 +130,7 @@ class LineResponse(QuoteLine):
 
 
 class CapResponse(ResponseBody):
-    rule: str = Field(description="balance, share_of_order, daily_points")
+    rule: str = Field(description="balance, share_of_order, daily_points, daily_times")
     points: int
 
 
@@ -149,8 +153,9 @@ class ReturnResponse(ResponseBody):
     number: int
     reference: str | None
     points: int
-    restored: int = Field(description="Points that are in their lots again, with their own expiry.")
+    restored: int = Field(description="Points that went into their lots again, with their own expiry.")
     renewed: int = Field(description="Points that had expired meanwhile and live until `grace_until`.")
+    repaid: int = Field(description="Points of them all that paid debt at once, and cannot be spent.")
     grace_until: datetime | None
     lines: dict[int, int] = Field(description="Points by the number of the line.")
     reason: str
@@ -263,6 +268,7 @@ def answer_of(found: Redemption, returns: Sequence[Returned]) -> RedemptionRespo
                 points=one.points,
                 restored=one.restored,
                 renewed=one.renewed,
+                repaid=one.repaid,
                 grace_until=one.grace_until,
                 lines=one.lines,
                 reason=one.reason,

@@ -77,14 +77,15 @@ class UsedToday:
     resets_at: datetime
 
 
-def check(policy: Policy, points: int, *, amount: int | None, used: UsedToday) -> None:
-    """Raises NotAllowedPointsError, LimitReachedError; each names the rule that refused, with its figures."""
-    if points < policy.minimum:
-        raise NotAllowedPointsError("minimum", points=points, allowed=policy.minimum)
-    if points % policy.step:
-        raise NotAllowedPointsError("step", points=points, allowed=policy.step)
-    if amount is not None and worth(policy, points) > share_of(policy, amount):
-        raise NotAllowedPointsError("share_of_order", points=points, allowed=points_for_share(policy, amount))
+def check(policy: Policy, points: int, *, amount: int | None, used: UsedToday, on_order: int = 0) -> None:
+    """Whether so many points may be used for an order of `amount` minor units with `on_order` points on it already.
+
+    Raises NotAllowedPointsError, LimitReachedError; each names the rule that refused, with its figures.
+    """
+    check_number(policy, points)
+    if amount is not None and worth(policy, on_order + points) > share_of(policy, amount):
+        allowed = max(0, points_for_share(policy, amount) - on_order)
+        raise NotAllowedPointsError("share_of_order", points=points, allowed=allowed)
     if policy.daily_times is not None and used.times >= policy.daily_times:
         raise LimitReachedError(
             "redemptions_per_day", allowed=policy.daily_times, used=used.times, need=1, resets_at=used.resets_at
@@ -93,6 +94,14 @@ def check(policy: Policy, points: int, *, amount: int | None, used: UsedToday) -
         raise LimitReachedError(
             "points_per_day", allowed=policy.daily_points, used=used.points, need=points, resets_at=used.resets_at
         )
+
+
+def check_number(policy: Policy, points: int) -> None:
+    """Whether points are used in such numbers. Raises NotAllowedPointsError."""
+    if points < policy.minimum:
+        raise NotAllowedPointsError("minimum", points=points, allowed=policy.minimum)
+    if points % policy.step:
+        raise NotAllowedPointsError("step", points=points, allowed=policy.step)
 
 
 def check_grant(
@@ -134,6 +143,8 @@ def confirm(held: Redemption, points: int | None, now: datetime, policy: Policy)
         raise HoldExpiredError(held.redemption_id, held.expires_at)
     if wanted > held.held:
         raise NotAllowedPointsError("held", points=wanted, allowed=held.held)
+    if wanted != held.held:
+        check_number(policy, wanted)
     value = None if held.order_amount is None else worth(policy, wanted)
     lines = over_lines(held.lines, wanted, value or 0) if wanted != held.held else held.lines
     return replace(held, state=CONFIRMED, points=wanted, value=value, lines=lines, settled_at=now)

@@ -29,7 +29,7 @@ class NotAllowedPointsError(Exception):
     _SENTENCES: ClassVar[dict[str, str]] = {
         "minimum": "at least {allowed} points must be used",
         "step": "points are used in steps of {allowed}",
-        "share_of_order": "{allowed} points are the most for this order",
+        "share_of_order": "{allowed} points are the most that this order can still take",
         "held": "{allowed} points are held",
         "redeemed": "{allowed} points can still be given back",
     }

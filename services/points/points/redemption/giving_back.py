@@ -38,13 +38,17 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returned:
-    """Receipt of one giving back: `restored` are in their lots again, `renewed` live until `grace_until`."""
+    """Receipt of one giving back: `restored` went into their lots again, `renewed` live until `grace_until`.
+
+    Of them all `repaid` went on into debt at once.
+    """
 
     number: int
     reference: str
     points: int
     restored: int
     renewed: int
+    repaid: int
     grace_until: datetime | None
     lines: dict[int, int]
     reason: str
@@ -82,6 +86,7 @@ async def cancel(
         points=points,
         restored=back.restored,
         renewed=back.renewed,
+        repaid=back.repaid,
         grace_until=back.grace_until,
         lines=lines,
         reason=wanted.reason,
@@ -129,6 +134,7 @@ async def returns_of(tx: Transaction, redemption_id: UUID) -> list[Returned]:
             points=row.points,
             restored=row.restored,
             renewed=row.renewed,
+            repaid=row.repaid,
             grace_until=row.grace_until,
             lines=dict(zip(row.lines, row.line_points, strict=True)),
             reason=row.reason,
@@ -148,6 +154,7 @@ def _row_of(returned: Returned, body_hash: bytes) -> dict[str, Any]:
         "points": returned.points,
         "restored": returned.restored,
         "renewed": returned.renewed,
+        "repaid": returned.repaid,
         "grace_until": returned.grace_until,
         "lines": list(returned.lines),
         "line_points": list(returned.lines.values()),

@@ -14,6 +14,7 @@ from common.security.grants import Grant
 from common.storage import Transaction
 from common.storage.programme import programme
 from points.errors import MemberUnknownError
+from points.facts import handlers as facts
 from points.ledger import handlers as ledger
 from points.ledger.domain import HELD as HELD_ACCOUNT
 from points.ledger.domain import REDEMPTION, Cause, Wallet
@@ -85,8 +86,13 @@ async def redeem(tx: Transaction, caller: Caller, wish: Wish) -> Redemption:
         raise MemberUnknownError(wish.member_id)
     if seen := await asked_before(tx, wish):
         return seen
-    amount = wish.order.amount if wish.order else None
-    domain.check(allowed, wish.points, amount=amount, used=await used_today(tx, member_id, settings))
+    domain.check(
+        allowed,
+        wish.points,
+        amount=wish.order.amount if wish.order else None,
+        used=await used_today(tx, member_id, settings, allowed),
+        on_order=await _on_order(tx, wish),
+    )
     redemption_id = uuid4()
     await use_grant(
         tx,
@@ -134,9 +140,20 @@ async def asked_before(tx: Transaction, wish: Wish) -> Redemption | None:
     return seen
 
 
-async def used_today(tx: Transaction, member_id: UUID, settings: ProgrammeSettings) -> UsedToday:
+async def used_today(tx: Transaction, member_id: UUID, settings: ProgrammeSettings, allowed: Policy) -> UsedToday:
+    """By the member and those merged into it; nothing is counted that the policy does not limit."""
     begin, end = day_of(tx.now, ZoneInfo(settings.time_zone))
-    return await store.used_since(tx, member_id, begin, end)
+    if allowed.daily_points is None and allowed.daily_times is None:
+        return UsedToday(points=0, times=0, resets_at=end)
+    return await store.used_since(tx, await facts.group(tx, member_id), begin, end)
+
+
+async def _on_order(tx: Transaction, wish: Wish) -> int:
+    """Points that are on the order already, whoever pays: its share is one, however often points are used for it."""
+    if wish.order is None:
+        return 0
+    await store.take_turns(tx, wish.source, wish.order.order_id)
+    return await store.used_on_order(tx, wish.source, wish.order.order_id)
 
 
 async def use_grant(

@@ -25,7 +25,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
-    """One reason why no more points may be used: `balance`, `share_of_order` or `daily_points`."""
+    """One reason why no more points may be used: `balance`, `share_of_order`, `daily_points` or `daily_times`."""
 
     rule: str
     points: int
@@ -59,14 +59,26 @@ def points_for_share(policy: Policy, amount: int) -> int:
     return share_of(policy, amount) * policy.points // policy.minor_units
 
 
-def offer(policy: Policy, *, amount: int, spendable: int, left_today: int | None) -> Offer:
-    """How many points may be used for an order of `amount` minor units."""
+def offer(
+    policy: Policy,
+    *,
+    amount: int,
+    spendable: int,
+    left_today: int | None,
+    on_order: int = 0,
+    times_left: int | None = None,
+) -> Offer:
+    """How many points may be used for an order of `amount` minor units, on which `on_order` points are already; the
+    member may use `left_today` more points in `times_left` redemptions (None: no limit).
+    """
     caps = [
         Cap(rule="balance", points=max(0, spendable)),
-        Cap(rule="share_of_order", points=points_for_share(policy, amount)),
+        Cap(rule="share_of_order", points=max(0, points_for_share(policy, amount) - on_order)),
     ]
     if left_today is not None:
         caps.append(Cap(rule="daily_points", points=max(0, left_today)))
+    if times_left is not None and times_left <= 0:
+        caps.append(Cap(rule="daily_times", points=0))
     lowest = min(caps, key=lambda cap: cap.points)
     points = lowest.points - lowest.points % policy.step
     binding = lowest.rule if points == lowest.points else "step"

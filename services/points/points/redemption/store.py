@@ -49,7 +49,14 @@ _USED = """
     SELECT COALESCE(sum(CASE WHEN state = 'held' THEN held ELSE points - given_back END), 0) AS points,
         count(*) AS times
     FROM redemptions
-    WHERE member_id = :member_id AND created_at >= :since AND state IN ('held', 'confirmed')
+    WHERE member_id = ANY(CAST(:member_ids AS uuid[])) AND created_at >= :since AND state IN ('held', 'confirmed')
+"""
+_TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended(:order_id, hashtextextended(:source, 2)))"
+_ON_ORDER = """
+    SELECT COALESCE(sum(CASE WHEN state = 'held' THEN held ELSE points - given_back END), 0)
+    FROM redemptions
+    WHERE source = :source AND order_id = :order_id AND order_id <> ''
+        AND (state = 'confirmed' OR state = 'held' AND expires_at > :now)
 """
 _PAGE = f"""
     SELECT {_FIELDS} FROM redemptions
@@ -64,15 +71,15 @@ _USE_GRANT = """
     ON CONFLICT DO NOTHING
 """
 _RETURNS = """
-    SELECT redemption_id, number, reference, body_hash, points, restored, renewed, grace_until, lines, line_points,
-        reason, sequence, created_at, created_by
+    SELECT redemption_id, number, reference, body_hash, points, restored, renewed, repaid, grace_until, lines,
+        line_points, reason, sequence, created_at, created_by
     FROM redemption_returns WHERE redemption_id = :redemption_id ORDER BY number
 """
 _ADD_RETURN = """
-    INSERT INTO redemption_returns (redemption_id, number, reference, body_hash, points, restored, renewed,
+    INSERT INTO redemption_returns (redemption_id, number, reference, body_hash, points, restored, renewed, repaid,
         grace_until, lines, line_points, reason, sequence, created_at, created_by)
-    VALUES (:redemption_id, :number, :reference, :body_hash, :points, :restored, :renewed, :grace_until, :lines,
-        :line_points, :reason, :sequence, :now, :created_by)
+    VALUES (:redemption_id, :number, :reference, :body_hash, :points, :restored, :renewed, :repaid, :grace_until,
+        :lines, :line_points, :reason, :sequence, :now, :created_by)
 """
 
 
@@ -115,8 +122,18 @@ async def overdue(tx: Transaction, limit: int) -> Sequence[Any]:
     return await tx.fetch_all(_OVERDUE, {"now": tx.now, "limit": limit})
 
 
-async def used_since(tx: Transaction, member_id: UUID, since: datetime, resets_at: datetime) -> UsedToday:
-    row: Any = await tx.fetch_one(_USED, {"member_id": member_id, "since": since})
+async def take_turns(tx: Transaction, source: str, order_id: str) -> None:
+    """Two requests for one order go one after the other, whoever pays; wallets are locked before."""
+    await tx.execute(_TAKE_TURNS, {"source": source, "order_id": order_id})
+
+
+async def used_on_order(tx: Transaction, source: str, order_id: str) -> int:
+    """Points that are held for the order, or were redeemed for it and not given back."""
+    return int(await tx.fetch_value(_ON_ORDER, {"source": source, "order_id": order_id, "now": tx.now}))
+
+
+async def used_since(tx: Transaction, member_ids: Iterable[UUID], since: datetime, resets_at: datetime) -> UsedToday:
+    row: Any = await tx.fetch_one(_USED, {"member_ids": list(member_ids), "since": since})
     return UsedToday(points=int(row.points), times=row.times, resets_at=resets_at)
 
 

@@ -59,6 +59,7 @@ redemptions = Table(
     ),
     Index(None, "member_id", "created_at"),
     Index(None, "expires_at", postgresql_where=text("state = 'held'")),
+    Index("ix_redemptions_order", "source", "order_id", postgresql_where=text("order_id <> ''")),
 )
 
 redemption_lines = Table(
@@ -85,6 +86,7 @@ redemption_returns = Table(
     Column("points", BigInteger, nullable=False),
     Column("restored", BigInteger, nullable=False),
     Column("renewed", BigInteger, nullable=False),
+    Column("repaid", BigInteger, nullable=False, comment="of all points given back: went into debt at once"),
     instant("grace_until", nullable=True),
     Column("lines", ARRAY(Integer), nullable=False),
     Column("line_points", ARRAY(BigInteger), nullable=False),

@@ -1,8 +1,7 @@
 """Applies returns to their purchases while the members' wallets are locked, with everything that follows a return."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from points.accruals import handlers as accruals
 from points.accruals.domain import Accrual, Key, Purchase
 from points.activities import following
 from points.cascade import handlers as cascade
-from points.cascade.domain import Effect, Returned
+from points.cascade.domain import Effect, Returned, moved, standing
 from points.earning.pricing import Pricing
 from points.evaluation.book import FIRST_PURCHASE
 from points.ledger import handlers as ledger
@@ -54,10 +53,17 @@ class Applying:
             for one in credits:
                 nets[one.wallet] = nets.get(one.wallet, 0) + one.net
             needs += [Need(self._wallet(key, name), net, *key) for name, net in sorted(nets.items()) if net]
+            needs += [Need(former, 0, *key) for name in sorted(nets) if (former := self._former(key, name))]
         await ledger.load_for(self._tx, needs)
 
     def _wallet(self, order: Key, name: str) -> Wallet:
         return self._wallets.of(self.owner(order), name)
+
+    def _former(self, order: Key, name: str) -> Wallet | None:
+        """The buyer's own wallet, when the points went on to another member."""
+        buyer = self.purchases[order].member_id
+        moved_on = buyer != self.owner(order) and self._wallets.knows(buyer)
+        return self._wallets.of(buyer, name) if moved_on else None
 
     def owner(self, order: Key) -> UUID:
         """Who holds what the purchase earned."""
@@ -68,12 +74,13 @@ class Applying:
         order = returned.order_key
         purchase, credits = self.purchases[order], self._credits.get(order, NO_CREDITS)
         names = sorted({one.wallet for one in credits})
-        before = {name: _state(self._wallet(order, name)) for name in names}
+        before = {name: standing(self._wallet(order, name)) for name in names}
         settled = domain.settle(
             returned,
             purchase,
             credits,
             lambda name: self._wallet(order, name),
+            lambda name: self._former(order, name),
             lambda name: policy or self._priced.policy(name),
             self._tx.now,
             in_review=self.in_review[order],
@@ -85,30 +92,17 @@ class Applying:
             self._changed[order] = None
             self._causes[returned.key] = cause
             self._note(settled, purchase, before)
-            for name, taken in settled.taken.items():
-                self._tell(settled, self._wallet(order, name), taken, policy or self._priced.policy(name), cause)
+            for wallet, taken in settled.taken:
+                self._tell(settled, wallet, taken, policy or self._priced.policy(wallet.name), cause)
         return settled.returned
 
     def _note(self, settled: Settled, before: Purchase, states: dict[str, dict[str, int]]) -> None:
         """For the receipt, and for those who follow a return."""
         returned, after, owner = settled.returned, settled.purchase, self.owner(settled.returned.order_key)
-        self._returned.append(
-            Returned(
-                member_id=owner,
-                source=returned.source,
-                return_id=returned.return_id,
-                order_source=returned.order_source,
-                order_id=returned.order_id,
-                occurred_at=returned.occurred_at,
-                basis=after.basis,
-                before=before.returned,
-                after=after.returned,
-                purchase=after,
-            )
-        )
+        self._returned.append(self._followed(returned, before.returned, after))
         lines = [("purchase", f"{after.order_id} returned", str(before.returned), str(after.returned))]
         for name, state in states.items():
-            now = _state(self._wallet(returned.order_key, name))
+            now = standing(self._wallet(returned.order_key, name))
             lines += [
                 (subject, name, str(state[subject]), str(now[subject]))
                 for subject in now
@@ -126,6 +120,27 @@ class Applying:
             )
             for subject, what, one, other in lines
         ]
+
+    def follow_again(self, returned: Return) -> None:
+        """Something crossed this return, which was applied: what follows it is to follow it once more. That takes
+        nothing twice.
+        """
+        purchase = self.purchases[returned.order_key]
+        self._returned.append(self._followed(returned, purchase.returned, purchase))
+
+    def _followed(self, returned: Return, before: int, after: Purchase) -> Returned:
+        return Returned(
+            member_id=self.owner(returned.order_key),
+            source=returned.source,
+            return_id=returned.return_id,
+            order_source=returned.order_source,
+            order_id=returned.order_id,
+            occurred_at=returned.occurred_at,
+            basis=after.basis,
+            before=before,
+            after=after.returned,
+            purchase=after,
+        )
 
     def _tell(self, settled: Settled, wallet: Wallet, taken: Taken, policy: str, cause: Event[Any] | None) -> None:
         self._tx.emit(
@@ -156,7 +171,7 @@ class Applying:
             return
         changed = [self.purchases[key] for key in self._changed]
         await accruals.change(self._tx, changed, [one for key in self._changed for one in self._credits.get(key, ())])
-        own = {(one.member_id, one.name): _state(one) for one in self._wallets.all()}
+        own = {(one.member_id, one.name): standing(one) for one in self._wallets.all()}
         effects = await cascade.purchases_returned(self._tx, self._wallets, self._returned)
         effects += await following.purchases_returned(
             self._tx, self._wallets, self._priced, self._returned, self._causes
@@ -165,30 +180,9 @@ class Applying:
             effects += await repricing.firsts_returned(
                 self._tx, self._wallets, self._priced, self._gone(), self._causes
             )
-        await store.add_effects(self._tx, [*self._effects, *effects, *self._moved_by(effects, own)])
-
-    def _moved_by(self, effects: Sequence[Effect], own: Mapping[tuple[UUID, str], Mapping[str, int]]) -> list[Effect]:
-        """What these effects moved in wallets, so that a receipt ends with what is there in the end; `own` is what the
-        returns themselves had left.
-        """
-        causes = {one.member_id: one for one in effects}
-        return [
-            replace(causes[wallet.member_id], subject=subject, what=wallet.name, before=str(before), after=str(after))
-            for wallet in self._wallets.all()
-            if wallet.member_id in causes
-            for subject, after in _state(wallet).items()
-            if (before := own.get((wallet.member_id, wallet.name), {}).get(subject, 0)) != after
-        ]
+        await store.add_effects(self._tx, [*self._effects, *effects, *moved(self._wallets.all(), own, effects)])
 
     def _gone(self) -> list[tuple[Purchase, Returned]]:
         """Purchases of which nothing is left, with the return that took the last of them."""
         last = {(one.order_source, one.order_id): one for one in self._returned if one.wholly}
         return [(self.purchases[key], one) for key, one in last.items()]
-
-
-def _state(wallet: Wallet) -> dict[str, int]:
-    return {
-        "wallet": wallet.balance - wallet.expired,
-        "pending": wallet.pending,
-        "debt": wallet.debt,
-    }

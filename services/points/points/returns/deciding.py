@@ -8,7 +8,7 @@ from points.errors import ReturnNotInReviewError, ReturnUnknownError
 from points.ledger import handlers as ledger
 from points.ledger.domain import ALLOW_NEGATIVE, CLAMP
 from points.returns import store
-from points.returns.domain import REJECTED, REVIEW, Return
+from points.returns.domain import APPLIED, REJECTED, REVIEW, Return
 from points.returns.handlers import begin
 
 DEBT, WRITE_OFF = "debt", "write_off"
@@ -25,6 +25,8 @@ async def accept(tx: Transaction, caller: Caller, source: str, return_id: str, *
     found = await _in_review(tx, source, return_id, lock=True)
     applying.in_review[found.order_key] -= found.amount
     applied = applying.apply(found, None, policy=_POLICIES[force])
+    if applied.state == APPLIED:
+        applied = applied._replace(reason=f"accepted: {reason}")
     await store.settle(tx, [applied])
     await applying.finish()
     await ledger.save(tx, wallets)

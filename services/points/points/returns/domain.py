@@ -1,13 +1,24 @@
 """What a return takes back of what its purchase earned."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from points.accruals.domain import Accrual, Purchase, take_back
-from points.ledger.domain import CLAWBACK, CLAWED_BACK, WITHIN_BALANCE, Cause, Taken, Wallet, reachable, take
+from points.ledger.domain import (
+    CLAWBACK,
+    CLAWED_BACK,
+    PENDING_ONLY,
+    WITHIN_BALANCE,
+    Cause,
+    Taken,
+    Wallet,
+    left_behind,
+    reachable,
+    take,
+)
 
 WAITING, APPLIED, REVIEW, REFUSED, REJECTED = "waiting", "applied", "review", "refused", "rejected"
 
@@ -128,12 +139,12 @@ def with_return(purchase: Purchase, returned: Return) -> Purchase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """A return that met its purchase, and what became of both; `taken` is by wallet, empty where no points moved."""
+    """A return that met its purchase, and what became of both; `taken` of which wallet, empty where no points moved."""
 
     returned: Return
     purchase: Purchase
     accruals: Sequence[Accrual]
-    taken: Mapping[str, Taken]
+    taken: Sequence[tuple[Wallet, Taken]]
 
 
 def settle(
@@ -141,6 +152,7 @@ def settle(
     purchase: Purchase,
     accruals: Sequence[Accrual],
     wallet_of: Callable[[str], Wallet],
+    former_of: Callable[[str], Wallet | None],
     policy_of: Callable[[str], str],
     now: datetime,
     *,
@@ -149,7 +161,8 @@ def settle(
     """Take back what this return costs: with what was taken before, the share of all that was returned.
 
     The purchase's own factors decide, never today's rule. Under `within_balance` a return whose points are not there
-    any more takes nothing and goes to review.
+    any more takes nothing and goes to review. `former_of` gives the wallet of a buyer who was merged into another
+    member since: what had expired there stayed there, and is not owed here.
     """
     no = refusal(purchase, returned, in_review)
     if no is not None:
@@ -159,18 +172,24 @@ def settle(
     due = _due(accruals, credits)
     cause = Cause(CLAWED_BACK, purchase.source, purchase.order_id, returned.return_id, returned.occurred_at, now)
     for name, points in due.items():
-        if policy_of(name) == WITHIN_BALANCE and points > reachable(wallet_of(name), cause):
-            there = reachable(wallet_of(name), cause)
+        there = reachable(wallet_of(name), cause) + _stayed(former_of(name), cause)
+        if policy_of(name) == WITHIN_BALANCE and points > there:
             message = f"{SHORTFALL}: {points} {name} are due, {there} are there"
             return _unmoved(returned, purchase, accruals, REVIEW, message, now)
-    taken = {
-        name: take(wallet_of(name), points, cause, CLAWBACK, policy_of(name)) for name, points in sorted(due.items())
-    }
+    taken: list[tuple[Wallet, Taken]] = []
+    for name, points in sorted(due.items()):
+        former, policy = former_of(name), policy_of(name)
+        stayed = 0 if policy == PENDING_ONLY else min(points, _stayed(former, cause))
+        if former is not None and stayed:
+            taken.append((former, take(former, stayed, cause, CLAWBACK, policy)))
+        if points > stayed:
+            wallet = wallet_of(name)
+            taken.append((wallet, take(wallet, points - stayed, cause, CLAWBACK, policy)))
     return Settled(
         returned=returned._replace(
             member_id=purchase.member_id,
-            points=sum(one.points for one in taken.values()),
-            shortfall=sum(one.shortfall for one in taken.values()),
+            points=sum(one.points for _, one in taken),
+            shortfall=sum(one.shortfall for _, one in taken),
             state=APPLIED,
             settled_at=now,
         ),
@@ -178,6 +197,10 @@ def settle(
         accruals=credits,
         taken=taken,
     )
+
+
+def _stayed(former: Wallet | None, cause: Cause) -> int:
+    return left_behind(former, cause) if former is not None else 0
 
 
 def _due(before: Sequence[Accrual], after: Sequence[Accrual]) -> dict[str, int]:
@@ -194,7 +217,7 @@ def _unmoved(
     returned: Return, purchase: Purchase, accruals: Sequence[Accrual], state: str, reason: str, now: datetime
 ) -> Settled:
     aside = returned._replace(member_id=purchase.member_id, state=state, reason=reason, settled_at=now)
-    return Settled(returned=aside, purchase=purchase, accruals=accruals, taken={})
+    return Settled(returned=aside, purchase=purchase, accruals=accruals, taken=())
 
 
 def in_order(returns: list[Return]) -> list[Return]:

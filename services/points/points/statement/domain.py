@@ -13,6 +13,8 @@ MAKE_UP = "make_up"
 
 _TEXTS: dict[str, tuple[str, str]] = {
     "earned": ("消费{order}获得积分", "Earned with purchase{order}"),
+    "done": ("活动{reference} 获得积分{of_order}", "Earned with activity{reference}{of_order}"),
+    "done_anew": ("活动{reference} 积分更正", "Activity{reference} was priced anew"),
     "rewarded": ("活动奖励{for_name}", "Reward{for_name}"),
     "made_up": ("补签{for_name}", "Day made up{for_name}"),
     "make_up_returned": ("退回补签积分{for_name}", "Given back for a day made up{for_name}"),
@@ -119,6 +121,8 @@ def _kind(one: Transfer) -> str:
         return "owed" if one.from_account == DEBT else "written_off"
     if one.order_source == INCENTIVES and one.kind in ("earned", "repriced") and one.to_account != DEBT:
         return "rewarded" if one.to_account in (WALLET, "pending") else one.kind
+    if one.reference and one.kind in ("earned", "repriced"):  # purchases name nothing but their order
+        return "done" if one.kind == "earned" else "done_anew"
     if one.reference.startswith(f"{MAKE_UP}:"):
         return {"redeemed": "made_up", "given_back": "make_up_returned"}.get(one.kind, one.kind)
     return one.kind
