@@ -51,7 +51,7 @@ async def make_database(servers: Servers) -> AsyncIterator[Callable[[str], Await
         async def make(service: str) -> Database:
             url = await servers_module.clone(servers, service)
             cleanup.push_async_callback(servers_module.drop, servers, url)
-            database = Database(url, service=service)
+            database = servers_module.patient(url, service)
             cleanup.push_async_callback(database.close)
             return database
 

@@ -21,6 +21,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 
+from common.storage import Database
 from common.storage.migrations import upgrade
 from stack.account import Account, Place
 from stack.compose import daemon_answers
@@ -225,6 +226,13 @@ async def clone(servers: Servers, service: str) -> str:
     finally:
         await connection.close()
     return servers.database(name, role=role)
+
+
+def patient(url: str, service: str, pool_size: int = 10) -> Database:
+    """Its database as tests use it: a hundred at once wait for one another, and on a slow machine long; no test fails
+    because of that.
+    """
+    return Database(url, service=service, pool_size=pool_size, connection_timeout_seconds=60, lock_timeout_seconds=60)
 
 
 async def drop(servers: Servers, url: str) -> None:

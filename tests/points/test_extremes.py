@@ -30,6 +30,7 @@ from tests.points.world import (
     value,
     words,
 )
+from tests.servers import patient
 
 MOST = 10**15
 
@@ -192,7 +193,7 @@ async def test_budget_that_ends_within_batches_of_eight_workers_is_spent_to_the_
         for worker in range(8)
     ]
     url = points_database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    many = Database(url, service="points", pool_size=8)
+    many = patient(url, "points", 8)
     try:
         await asyncio.gather(*(happen(many, *batch) for batch in batches))
         assert await value(points_database, "SELECT points FROM limit_usage") == 1_000

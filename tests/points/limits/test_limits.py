@@ -14,6 +14,7 @@ from common.events.purchases import PurchaseLine, RefundLine
 from common.storage import Database
 from tests.points.activities.test_activities import did
 from tests.points.world import PAYLOADS, day, happen, member, programme, purchase, refund, rows, rule, tiers, value
+from tests.servers import patient
 
 USED = "SELECT rule, holder, period, points, uses FROM limit_usage ORDER BY rule, period, points"
 NOBODY = UUID(int=0)
@@ -41,7 +42,7 @@ async def used(database: Database) -> list[tuple[str, str, int, int]]:
 async def at_once(database: Database, events: Sequence[Event[Any]]) -> None:
     """Each in a transaction of its own, as many at the same time as the server has connections for."""
     url = database.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    many = Database(url, service="points", pool_size=CONNECTIONS)
+    many = patient(url, "points", CONNECTIONS)
     turn = asyncio.Semaphore(CONNECTIONS)
 
     async def one(event: Event[Any]) -> None:

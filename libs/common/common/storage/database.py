@@ -15,9 +15,10 @@ CONNECT_TIMEOUT_SECONDS = 5
 class Database:
     """A pool of connections to the database of one service.
 
-    `url` is a libpq-style URL (`postgresql://user:password@host:port/name`). A statement that runs longer than
-    `statement_timeout_seconds`, or waits longer than `lock_timeout_seconds` for a lock, fails: a stuck statement must
-    not hold a batch for ever.
+    `url` is a libpq-style URL (`postgresql://user:password@host:port/name`). Who waits longer than
+    `connection_timeout_seconds` for a connection that is free gets a TimeoutError of SQLAlchemy. A statement that runs
+    longer than `statement_timeout_seconds`, or waits longer than `lock_timeout_seconds` for a lock, fails: a stuck
+    statement must not hold a batch for ever.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class Database:
         *,
         service: str,
         pool_size: int = 10,
+        connection_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
         statement_timeout_seconds: float = 10,
         lock_timeout_seconds: float = 3,
     ) -> None:
@@ -36,7 +38,7 @@ class Database:
             make_url(url).set(drivername="postgresql+asyncpg"),
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=CONNECT_TIMEOUT_SECONDS,
+            pool_timeout=connection_timeout_seconds,
             pool_pre_ping=True,
             hide_parameters=True,  # an error text must not carry personal data
             connect_args={
