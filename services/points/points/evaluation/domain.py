@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from points.evaluation.book import Book, Plan, Valid
 from points.evaluation.choosing import best_of_groups, counting
-from points.evaluation.earned import CouponGrant, Earned, Evaluation, Share, Used, earned_in, of_one_rate
+from points.evaluation.earned import CouponGrant, Earned, Evaluation, Share, Used, earned_in, simply_earned
 from points.evaluation.entry import Entry
 from points.evaluation.matching import Situation
 from points.evaluation.occasion import ACTIVITY, PURCHASE, Birthday, Expiry, Line, Occasion, Person, Terms
@@ -55,9 +55,6 @@ def evaluate(valid: Valid, occasion: Occasion, person: Person, terms: Terms, usa
     chosen = counting(plan, situation, usage, rooms)
     if not chosen:
         return NOTHING
-    if len(chosen) == 1 and chosen[0].plain:
-        one = of_one_rate(chosen[0], occasion, terms)
-        return Evaluation((one,), (), ()) if one else NOTHING
     return settled(plan, chosen, situation, terms, rooms).evaluation
 
 
@@ -95,8 +92,8 @@ def settled(
             entries, lost = best_of_groups(plan, team, situation, rooms)
             formula = plan.formula(entries, tier)
         beaten |= lost
-        if not keep_sums and len(formula.entries) == 1 and formula.entries[0].plain:
-            one = of_one_rate(formula.entries[0], occasion, terms)
+        if formula.simple and not (formula.filters and occasion.lines) and not keep_sums:
+            one = simply_earned(formula, wallet, occasion, terms)
             if one:
                 earned.append(one)
             continue

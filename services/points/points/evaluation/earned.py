@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from points.evaluation.entry import MULTIPLIER, RATE, Entry
+from points.evaluation.entry import MULTIPLIER, RATE
 from points.evaluation.expiry import expires_at
+from points.evaluation.formula import Formula
 from points.evaluation.occasion import FOR_EVER, Expiry, Line, Occasion, Terms
 from points.evaluation.rule import Rule, Waiting
 from points.evaluation.summing import Sum
-from points.evaluation.sums import rounded, spread
+from points.evaluation.sums import rounded, spread, whole_parts
 from points.times import days_later
 
 
@@ -121,16 +122,23 @@ def earned_at_once(
     return Earned(wallet, points, shares, by_line, end_of(None, wallet, occasion.occurred_at, terms), None, "")
 
 
-def of_one_rate(entry: Entry, occasion: Occasion, terms: Terms) -> Earned | None:
-    """The usual case, said shorter: one rate on the whole basis, without limits or terms of its own."""
-    rule, basis, per = entry.rule, occasion.basis, entry.per
-    numerator = basis * entry.points
-    whole = rounded(numerator, per, terms.rounding)
+def simply_earned(formula: Formula, wallet: str, occasion: Occasion, terms: Terms) -> Earned | None:
+    """The usual case, said shorter: a `simple` formula, and no lines that rules look at. None when it is nothing."""
+    basis, denominator = occasion.basis, formula.denominator
+    numerators = [basis * each + fixed for each, fixed in formula.simple]
+    whole = rounded(sum(numerators), denominator, terms.rounding)
     if not whole:
         return None
-    share = Share(rule.key, rule.version, whole, numerator, per, basis, "", 0, "")
+    points = whole_parts(numerators, denominator, whole)
+    shares = tuple(
+        [
+            _tuple(Share, (rule, version, given, numerator, denominator, basis if is_rate else 0, factor, 0, ""))
+            for (rule, version, is_rate, factor), given, numerator in zip(formula.told, points, numerators, strict=True)
+            if numerator
+        ]
+    )
     by_line = spread(whole, [line.net for line in occasion.lines]) if occasion.lines else None
-    return earned_at_once(entry.wallet, whole, (share,), by_line, occasion, terms)
+    return earned_at_once(wallet, whole, shares, by_line, occasion, terms)
 
 
 def _shares(found: Sum, points: Sequence[int], places: Iterable[int]) -> tuple[Share, ...]:

@@ -20,7 +20,6 @@ class Entry:
         "lines",
         "own_terms",
         "per",
-        "plain",
         "points",
         "rule",
         "template",
@@ -33,7 +32,6 @@ class Entry:
         self.rule = rule
         self.test: Test | None = compiled(condition) if condition else None
         self.limited = bool(rule.limits)
-        self.plain = isinstance(effect, Rate) and not (effect.lines or rule.limits or rule.waiting or rule.expiry)
         self.own_terms = rule.waiting is not None or rule.expiry is not None
         self.wallet = rule.wallet
         self.points, self.per, self.template = 0, 1, ""

@@ -31,8 +31,9 @@ class MinorUnit(NamedTuple):
 class Formula:
     """The rules `entries` for a member of one tier.
 
-    `fixed` points by each rule (over the denominator); `factors`: multipliers as written, "" for others. `plain` is a
-    minor unit that no filter takes.
+    `fixed` points by each rule (over the denominator); `factors`: multipliers as written, "" for others; `told`: key,
+    version, whether it is a rate, and factor. `plain` is a minor unit that no filter takes. `simple`, where no rule has
+    limits or own terms: by each rule, points per plain minor unit and fixed points.
     """
 
     __slots__ = (
@@ -47,6 +48,8 @@ class Formula:
         "limited",
         "own_terms",
         "plain",
+        "simple",
+        "told",
     )
 
     def __init__(self, entries: Sequence[Entry], tier: str) -> None:
@@ -70,6 +73,12 @@ class Formula:
         self.own_terms = any(entry.own_terms for entry in entries)
         self._of_lines: dict[tuple[str, str], MinorUnit] = {}
         self.plain = self._work_out((False,) * len(self.filters), None)
+        self.told = tuple(
+            (entry.rule.key, entry.rule.version, entry.kind == RATE, factor)
+            for entry, factor in zip(self.entries, factors, strict=True)
+        )
+        given = zip(self.plain.by_rule, self.fixed, strict=True)
+        self.simple = () if self.limited or self.own_terms else tuple(given)
         self._by_taken = {(False,) * len(self.filters): self.plain}
 
     def of_line(self, line: Line) -> MinorUnit:

@@ -19,7 +19,7 @@ from points.evaluation.sums import spread
 EVERYBODY = UUID(int=0)
 """Holds what is used of budgets."""
 
-NOBODY, UTC = Person(EVERYBODY, ""), ZoneInfo("UTC")
+NOBODY = Person(EVERYBODY, "")
 
 _UNLIMITED = 2**62
 
@@ -107,17 +107,21 @@ def next_period(period: str, day: date, first_day_of_week: int) -> date | None:
     return None
 
 
-def rows_of(rule: Rule, member_id: UUID, day: date, first_day_of_week: int) -> dict[Limit, RowKey]:
+def rows_of(rule: Rule, member_id: UUID, day: date, first_day_of_week: int) -> list[tuple[Limit, RowKey | None]]:
     """Which row each limit of the rule counts in; limits per order count nowhere."""
-    return {
-        limit: RowKey(
-            rule.key,
-            EVERYBODY if limit.scope == BUDGET else member_id,
-            period_of(limit.period, day, first_day_of_week),
+    return [
+        (
+            limit,
+            None
+            if limit.scope == ORDER
+            else RowKey(
+                rule.key,
+                EVERYBODY if limit.scope == BUDGET else member_id,
+                period_of(limit.period, day, first_day_of_week),
+            ),
         )
         for limit in rule.limits
-        if limit.scope != ORDER
-    }
+    ]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,10 +136,9 @@ class Usage:
 
     def room(self, rule: Rule, member_id: UUID, day: date) -> Room:
         """What the rule may still give the member on that day."""
-        rows = rows_of(rule, member_id, day, self.first_day_of_week)
         least, tightest = _UNLIMITED, None
-        for limit in rule.limits:
-            left = self._left(limit, rows.get(limit))
+        for limit, key in rows_of(rule, member_id, day, self.first_day_of_week):
+            left = self._left(limit, key)
             if left <= 0:
                 return Room(0, limit, limit, next_period(limit.period, day, self.first_day_of_week))
             if limit.unit == POINTS and left < least:
@@ -161,16 +164,16 @@ class Usage:
     ) -> None:
         """Count what the occasion was given, less what has come back of its `purchase` already."""
         for rule, points, by_line in evaluation.used:
-            rows = rows_of(rule, member_id, day, self.first_day_of_week)
-            before = {limit: self._left(limit, key) for limit, key in rows.items()}
-            for key in in_order(set(rows.values())):
+            rows = [(one, key) for one, key in rows_of(rule, member_id, day, self.first_day_of_week) if key is not None]
+            before = [self._left(limit, key) for limit, key in rows]
+            for key in in_order({key for _, key in rows}):
                 one = Taking(occasion.kind, occasion.source, occasion.key, *key, points, 1, 0, 0, by_line)
                 if purchase is not None and purchase.returned:
                     one = give_back(one, purchase)
                 self._move(one.row, points - one.points_back, 1 - one.uses_back)
                 self.changed[one.occasion, one.row] = one
-            for limit, key in rows.items():
-                if limit.scope == BUDGET and before[limit] > 0 >= self._left(limit, key):
+            for (limit, key), left in zip(rows, before, strict=True):
+                if limit.scope == BUDGET and left > 0 >= self._left(limit, key):
                     resets_on = next_period(limit.period, day, self.first_day_of_week)
                     self.exhausted.append(Exhausted(rule, limit, resets_on))
 
@@ -206,21 +209,21 @@ def all_back(taking: Taking) -> Taking:
 
 
 def wanted_rows(
-    rules: Iterable[Rule],
-    occasions: Iterable[tuple[Occasion, UUID, date]],
-    first_day_of_week: int,
+    rules: Iterable[Rule], occasions: Iterable[tuple[Occasion, UUID]], zone: ZoneInfo, first_day_of_week: int
 ) -> set[RowKey]:
     """All rows that these occasions could use: not those of rules whose amount, channel, shop or source they miss."""
     limited: dict[tuple[str, str], list[tuple[Rule, Test | None]]] = {}
     for rule in rules:
-        if any(limit.scope != ORDER for limit in rule.limits):
+        if rule.counts:
             possible = of_occasion(rule.condition) if rule.condition else None
             limited.setdefault((rule.occasion, rule.activity), []).append((rule, possible))
     found: set[RowKey] = set()
-    for occasion, member_id, day in occasions:
+    for occasion, member_id in occasions:
+        situation = Situation(occasion, NOBODY, zone)
         for rule, possible in limited.get((occasion.kind, occasion.activity), ()):
-            if possible is None or possible(Situation(occasion, NOBODY, UTC)):
-                found.update(rows_of(rule, member_id, day, first_day_of_week).values())
+            if possible is None or possible(situation):
+                rows = rows_of(rule, member_id, situation.local.date(), first_day_of_week)
+                found.update(key for _, key in rows if key is not None)
     return found
 
 

@@ -42,8 +42,7 @@ async def load(
     usage = Usage(first_day_of_week=terms.first_day_of_week)
     if LIMITS not in book.needs and not again:
         return usage
-    dated = [(one, member_id, one.occurred_at.astimezone(terms.zone).date()) for one, member_id in occasions]
-    wanted = wanted_rows(book.rules, dated, terms.first_day_of_week)
+    wanted = wanted_rows(book.rules, occasions, terms.zone, terms.first_day_of_week)
     if again:
         for taking in await store.takings(tx, [(one.kind, one.source, one.key) for one, _ in occasions]):
             usage.takings.setdefault(taking.occasion, []).append(taking)
@@ -56,9 +55,8 @@ async def look(
     tx: Transaction, books: Sequence[Book], occasions: Sequence[tuple[Occasion, UUID]], terms: Terms
 ) -> Usage:
     """The same without locking anything: for those who only ask."""
-    dated = [(one, member_id, one.occurred_at.astimezone(terms.zone).date()) for one, member_id in occasions]
     rules = [rule for book in books for rule in book.rules]
-    rows = await store.read(tx, list(wanted_rows(rules, dated, terms.first_day_of_week)))
+    rows = await store.read(tx, list(wanted_rows(rules, occasions, terms.zone, terms.first_day_of_week)))
     return Usage(first_day_of_week=terms.first_day_of_week, rows=rows)
 
 
