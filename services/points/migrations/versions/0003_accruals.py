@@ -44,7 +44,7 @@ ACCRUALS = (
         expires_at timestamptz,
         available_at timestamptz,
         waits text NOT NULL,
-        shares jsonb NOT NULL,
+        shares json NOT NULL,
         by_line bigint[],
         CONSTRAINT pk_accruals PRIMARY KEY (kind, source, occasion_id, wallet, part),
         CONSTRAINT ck_accruals_taken_back CHECK (taken_back BETWEEN 0 AND earned)
@@ -66,7 +66,7 @@ ACCRUALS = (
         previous_earned bigint NOT NULL,
         earned bigint NOT NULL,
         points bigint NOT NULL,
-        previous_shares jsonb NOT NULL,
+        previous_shares json NOT NULL,
         recorded_at timestamptz NOT NULL,
         CONSTRAINT pk_repricings PRIMARY KEY (kind, source, occasion_id, wallet, part, number)
     )
@@ -152,7 +152,7 @@ ROWS = (
     """
     CREATE TYPE accrual_row AS (
         kind text, source text, occasion_id text, wallet text, part integer, earned bigint,
-        taken_back bigint, expires_at timestamptz, available_at timestamptz, waits text, shares jsonb, by_line bigint[]
+        taken_back bigint, expires_at timestamptz, available_at timestamptz, waits text, shares json, by_line bigint[]
     )
     """,
 )

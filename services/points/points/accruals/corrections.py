@@ -16,7 +16,7 @@ _ADD_REPRICINGS = """
             AND before.source = new.source AND before.occasion_id = new.occasion_id
             AND before.wallet = new.wallet AND before.part = new.part), 0) + 1,
         reason, previous_tier, tier, was_first, is_first, previous_earned, earned, points,
-        CAST(previous_shares AS jsonb), CAST(:now AS timestamptz)
+        CAST(previous_shares AS json), CAST(:now AS timestamptz)
     FROM unnest(CAST(:kind AS text[]), CAST(:source AS text[]), CAST(:occasion_id AS text[]),
         CAST(:wallet AS text[]), CAST(:part AS integer[]), CAST(:reason AS text[]), CAST(:previous_tier AS text[]),
         CAST(:tier AS text[]), CAST(:was_first AS boolean[]), CAST(:is_first AS boolean[]),

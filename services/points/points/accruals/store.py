@@ -58,12 +58,13 @@ _FIRSTS = f"""
         ORDER BY occurred_at, source, order_id LIMIT 1
     ) AS first
 """
+# By an index as far as it goes, and without sorting: of those at the same instant the first is found by who asks.
 _FIRST_PLACES = """
     SELECT asked.member_id, first.occurred_at, first.source, first.order_id
     FROM unnest(CAST(:member_ids AS uuid[])) AS asked(member_id) CROSS JOIN LATERAL (
         SELECT occurred_at, source, order_id FROM purchases
         WHERE purchases.member_id = asked.member_id AND returned < basis
-        ORDER BY occurred_at, source, order_id LIMIT 1
+        ORDER BY occurred_at FETCH FIRST ROW WITH TIES
     ) AS first
 """
 _CALLED_FIRST = f"""
@@ -138,7 +139,12 @@ async def firsts(tx: Transaction, member_ids: Iterable[UUID]) -> dict[int, Purch
 async def first_places(tx: Transaction, member_ids: Iterable[UUID]) -> dict[int, Place]:
     """Of the same purchases only where they stand (`Purchase.place`)."""
     rows: Sequence[Any] = await tx.fetch_all(_FIRST_PLACES, {"member_ids": list(member_ids)})
-    return {row[0].int: tuple(row)[1:] for row in rows}
+    found: dict[int, Place] = {}
+    for member_id, *place in rows:
+        known, one = found.get(member_id.int), (place[0], place[1], place[2])
+        if known is None or one < known:
+            found[member_id.int] = one
+    return found
 
 
 async def called_first(tx: Transaction, member_ids: Iterable[UUID]) -> list[Purchase]:

@@ -1,6 +1,18 @@
 """Purchases, what they and activities earned by wallet with all factors, and the corrections made to it."""
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Index, Integer, LargeBinary, Table, Text, Uuid
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from common.storage.tables import instant
@@ -44,7 +56,7 @@ accruals = Table(
     instant("expires_at", nullable=True),
     instant("available_at", nullable=True),
     Column("waits", Text, nullable=False, comment="for which event, before it can be spent; or empty"),
-    Column("shares", JSONB, nullable=False, comment="what each rule version gave, and why"),
+    Column("shares", JSON, nullable=False, comment="what each rule version gave, and why"),
     Column("by_line", ARRAY(BigInteger), nullable=True, comment="earned, spread over the purchase's lines"),
     CheckConstraint("taken_back BETWEEN 0 AND earned", name="taken_back"),
     postgresql_with={"fillfactor": "90"},
@@ -67,6 +79,6 @@ repricings = Table(
     Column("previous_earned", BigInteger, nullable=False),
     Column("earned", BigInteger, nullable=False),
     Column("points", BigInteger, nullable=False, comment="signed change of the net"),
-    Column("previous_shares", JSONB, nullable=False),
+    Column("previous_shares", JSON, nullable=False),
     instant("recorded_at"),
 )

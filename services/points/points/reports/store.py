@@ -57,7 +57,7 @@ _BY_RULE = """
         UNION ALL
         SELECT 'activity', source, activity_id FROM activities WHERE occurred_at >= :since AND occurred_at < :until
     ) AS happened USING (kind, source, occasion_id)
-    CROSS JOIN LATERAL jsonb_array_elements(shares) AS share
+    CROSS JOIN LATERAL jsonb_array_elements(CAST(shares AS jsonb)) AS share
     GROUP BY 1, 2, 3 ORDER BY wallet, points DESC, rule, version
 """
 
