@@ -14,6 +14,7 @@ from common.events.cloudevent import CONTENT_TYPE, structured
 from common.events.points import PointsEarned, RuleShare
 from common.events.purchases import PurchaseCompleted
 from points.accruals.domain import Accrual, Purchase
+from points.evaluation.earned import Share
 from points.ledger.domain import Cause, Wallet, credit
 
 
@@ -40,9 +41,7 @@ def decide(
         source, data.order_id, data.member_id, data.currency, data.amount, basis, data.channel, data.shop, None,
         "base", False, "floor", 0, None, data.occurred_at, now, body_hash,
     )  # fmt: skip
-    share = {
-        "rule": "purchase_rate", "version": 1, "points": points, "basis": basis, "numerator": basis, "denominator": 100
-    }  # fmt: skip
+    share = Share("purchase_rate", 1, points, basis, 100, basis, "", 0, "")
     accrual = Accrual("purchase", source, data.order_id, "points", 1, points, 0, None, None, "", [share], None)
     event = PointsEarned(
         member_id=data.member_id,

@@ -44,9 +44,9 @@ def test_credits_of_one_wallet_are_numbered() -> None:
     earned = [Earned(name, 5, (share,), None, None, None, "") for name in ("points", "growth", "points")]
     found = accruals_of("purchase", "//shop", "a", earned)
     assert [(one.wallet, one.part) for one in found] == [("points", 1), ("growth", 1), ("points", 2)]
-    assert found[0].shares == [{"rule": "r", "version": 1, "points": 5, "basis": 500, "numerator": 5, "denominator": 1}]
+    assert found[0].shares == (share,)
 
 
 def test_the_share_that_gave_most_names_the_credit() -> None:
-    shares = [{"rule": "a", "version": 1, "points": 3}, {"rule": "b", "version": 2, "points": 9}]
-    assert greatest(shares)["rule"] == "b"
+    three, nine = (Share(rule, 1, points, points, 1, 0, "", 0, "") for rule, points in (("a", 3), ("b", 9)))
+    assert greatest([three, nine, nine._replace(rule="c")]).rule == "b"

@@ -67,9 +67,9 @@ async def test_accrual_keeps_every_factor(points_database: Database) -> None:
     async with points_database.transaction() as tx:
         ((credit,),) = (await accruals.by_keys(tx, [(SHOP, "a")])).values()
     assert (credit.wallet, credit.earned, credit.taken_back) == ("points", 74, 0)
-    assert sum(share["points"] for share in credit.shares) == 74
-    assert {share["rule"] for share in credit.shares} >= {"purchase_rate"}
-    assert [share["factor"] for share in credit.shares if "factor" in share] == ["1.5"]
+    assert sum(share.points for share in credit.shares) == 74
+    assert {share.rule for share in credit.shares} >= {"purchase_rate"}
+    assert [share.factor for share in credit.shares if share.factor] == ["1.5"]
 
 
 async def test_event_carries_the_trace_of_its_cause(points_database: Database) -> None:

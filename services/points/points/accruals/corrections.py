@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from operator import itemgetter
 
 from common.storage import Transaction
+from points.accruals import shares
 from points.accruals.domain import Key, Repricing
-from points.accruals.store import dumps, loads
 from points.database import columns
 
 _ADD_REPRICINGS = """
@@ -36,7 +36,7 @@ async def add_repricings(tx: Transaction, repricings: Sequence[Repricing]) -> No
     """Each with the next number of its accrual."""
     names = [name for name in Repricing._fields if name not in ("number", "recorded_at")]
     rows = [
-        (*(getattr(one, name) for name in names[:-1]), dumps(one.previous_shares))
+        (*(getattr(one, name) for name in names[:-1]), shares.written(one.previous_shares))
         for one in sorted(repricings, key=itemgetter(0, 1, 2, 3, 4))
     ]
     await tx.execute(_ADD_REPRICINGS, {**columns(names, rows), "now": tx.now})
@@ -44,5 +44,4 @@ async def add_repricings(tx: Transaction, repricings: Sequence[Repricing]) -> No
 
 async def repricings(tx: Transaction, kind: str, key: Key) -> list[Repricing]:
     rows = await tx.fetch_all(_REPRICINGS, {"kind": kind, "source": key[0], "occasion_id": key[1]})
-    found = [Repricing._make(row) for row in rows]
-    return [one._replace(previous_shares=loads(one.previous_shares)) for one in found]
+    return [Repricing._make(row)._replace(previous_shares=shares.read(row.previous_shares)) for row in rows]

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from points.evaluation.earned import Share
 from points.evaluation.sums import rounded
 
 PURCHASE, ACTIVITY = "purchase", "activity"
@@ -61,7 +62,7 @@ class Accrual(NamedTuple):
     """One credit: what an occasion (`kind` is `purchase` or `activity`) earned in a wallet; its net is `earned` less
     `taken_back`. An occasion has several `part`s in a wallet where its rules differ in when points can be spent or end.
 
-    `shares` says what each rule version gave, as JSON; `by_line` how `earned` is spread over the purchase's lines. The
+    `shares` says what each rule version gave; `by_line` how `earned` is spread over the purchase's lines. The
     points wait until `available_at`, or for the event that `waits` names.
     """
 
@@ -75,7 +76,7 @@ class Accrual(NamedTuple):
     expires_at: datetime | None
     available_at: datetime | None
     waits: str
-    shares: Sequence[Mapping[str, Any]]
+    shares: Sequence[Share]
     by_line: Sequence[int] | None
 
     @property
@@ -104,7 +105,7 @@ class Repricing(NamedTuple):
     previous_earned: int
     earned: int
     points: int
-    previous_shares: Sequence[Mapping[str, Any]]
+    previous_shares: Sequence[Share]
     recorded_at: datetime
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 
 from common.storage import Transaction
+from points.accruals import shares
 from points.accruals.domain import Accrual, Key, Place, Purchase
 
 _PURCHASE = """
@@ -179,18 +180,11 @@ def _purchase_rows(purchases: Iterable[Purchase]) -> list[tuple[Any, ...]]:
 
 
 def _accrual_rows(accruals: Iterable[Accrual]) -> list[tuple[Any, ...]]:
-    return [(*one[:10], dumps(one[10]), one[11]) for one in sorted(accruals, key=itemgetter(0, 1, 2, 3, 4))]
-
-
-def dumps(value: Any) -> str:
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # a numerator beyond 64 bits
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return [(*one[:10], shares.written(one.shares), one[11]) for one in sorted(accruals, key=itemgetter(0, 1, 2, 3, 4))]
 
 
 def _json(value: Any) -> str | None:
-    return None if value is None else dumps(value)
+    return None if value is None else orjson.dumps(value).decode()
 
 
 def _purchase(row: Any) -> Purchase:
@@ -201,8 +195,7 @@ def _purchase(row: Any) -> Purchase:
 
 
 def _accrual(row: Any) -> Accrual:
-    found = Accrual._make(row)
-    return found._replace(shares=loads(found.shares))
+    return Accrual._make(row)._replace(shares=shares.read(row.shares))
 
 
 def loads(value: Any) -> Any:

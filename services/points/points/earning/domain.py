@@ -1,7 +1,6 @@
 """What a purchase is earned on, and how its lines, its credits and its factors are written down."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from points.accruals.domain import PURCHASE, Accrual, Purchase
 from points.evaluation.earned import Earned, Share
@@ -10,6 +9,9 @@ from points.evaluation.sums import spread
 
 MAX_EARNED = 10**15
 """No single occasion earns more: beyond it a rule, or an amount, is a mistake."""
+
+
+NO_SHARE = Share("none", 0, 0, 0, 1, 0, "", 0, "")
 
 
 def basis_of(amount: int, discount: int, tax: int, delivery: int, *, on_tax: bool, on_delivery: bool) -> int:
@@ -64,33 +66,11 @@ def _accrual(kind: str, source: str, occasion_id: str, part: int, one: Earned) -
         expires_at,
         available_at,
         waits,
-        [share_of(share) for share in shares],
+        shares,
         by_line,
     )
 
 
-def share_of(share: Share) -> dict[str, Any]:
-    """As JSON; what is not there is left out."""
-    rule, version, points, numerator, denominator, basis, factor, cut, limit = share
-    found: dict[str, Any] = {
-        "rule": rule,
-        "version": version,
-        "points": points,
-        "basis": basis,
-        "numerator": numerator,
-        "denominator": denominator,
-    }
-    if factor:
-        found["factor"] = factor
-    if cut:
-        found["cut"], found["limit"] = cut, limit
-    return found
-
-
-def greatest(shares: Iterable[Mapping[str, Any]]) -> Mapping[str, Any]:
+def greatest(shares: Iterable[Share]) -> Share:
     """The share that gave the most; the first of several."""
-    best: Mapping[str, Any] = {"rule": "none", "version": 0, "points": -1}
-    for share in shares:
-        if share["points"] > best["points"]:
-            best = share
-    return best
+    return max(shares, key=lambda share: share.points, default=NO_SHARE)

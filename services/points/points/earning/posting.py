@@ -55,11 +55,7 @@ def credit_all(
         pending = bool(one.waits) or (one.available_at is not None and one.available_at > of.recorded_at)
         best = one.shares[0] if len(one.shares) == 1 else greatest(one.shares)
         shares = tuple(
-            [
-                share_told(share["rule"], share["version"], points)
-                for share in one.shares
-                if (points := share["points"]) > 0
-            ]
+            [share_told(share.rule, share.version, share.points) for share in one.shares if share.points > 0]
         )
         # Validating costs less than half of what `model_construct` does, which walks the fields in Python.
         moved = PointsEarned(
@@ -74,8 +70,8 @@ def credit_all(
             order_id=of.order_id or None,
             basis=of.basis,
             currency=of.currency,
-            rule=best["rule"],
-            rule_version=best["version"],
+            rule=best.rule,
+            rule_version=best.version,
             tier=of.tier,
             expires_at=one.expires_at,
             reason=of.reason,

@@ -106,7 +106,7 @@ def _as_recorded(
     """A rule with limits that count (those per order do not), that would have given something, but of which nothing is
     `taken`, had nothing left.
     """
-    given = {share["rule"]: Given(share["points"], share.get("limit", "")) for one in credits for share in one.shares}
+    given = {share.rule: Given(share.points, share.limit) for one in credits for share in one.shares}
     closed: set[str] = set()
     terms = replace(priced.terms, rounding=purchase.rounding)
     for _ in range(MAX_ROUNDS):

@@ -156,6 +156,8 @@ def _one_of(condition: OneOf) -> Test:
 
 
 def lines_match(wanted: LineFilter, quantity: int, net: int, lines: tuple[Line, ...]) -> bool:
+    if not lines:
+        return quantity <= 0 and net <= 0
     matching = [line for line in lines if wanted.takes(line)]
     return sum(line.quantity for line in matching) >= quantity and sum(line.net for line in matching) >= net
 

@@ -1,7 +1,7 @@
 """Statements and purchases: every movement with its reason."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Query
@@ -9,6 +9,7 @@ from pydantic import Field
 
 from common.http import Page, Paging, ResponseBody, Router, Tx, allow, may_answer, page, paged
 from common.http.fields import Instant, Key
+from points.accruals.domain import Accrual
 from points.ledger.domain import WALLET
 from points.ledger.handlers import FIRST_WALLET, Chosen
 from points.statement import handlers
@@ -145,9 +146,14 @@ def earning_of(found: Earned) -> Earning:
             **found.purchase._asdict(),
             "earned": sum(one.earned for one in first),
             "taken_back": sum(one.taken_back for one in first),
-            "credits": [{**one._asdict(), "waits": one.waits or None} for one in found.credits],
+            "credits": [_credit_of(one) for one in found.credits],
         }
     )
+
+
+def _credit_of(one: Accrual) -> dict[str, Any]:
+    shares = [{**share._asdict(), "factor": share.factor or None, "limit": share.limit or None} for share in one.shares]
+    return {**one._asdict(), "waits": one.waits or None, "shares": shares}
 
 
 def origin_of(found: Origin, locale: str) -> OriginOf:
