@@ -26,7 +26,7 @@ LINES, LIMITS = "lines", "limits"
 """What a book may need to be told beside the purchase and the tier."""
 
 
-MAX_REMEMBERED = 4_096
+MAX_REMEMBERED = 1_024
 """How many answers of each kind a plan remembers."""
 
 

@@ -13,7 +13,7 @@ from points.evaluation.conditions import LineFilter
 from points.evaluation.entry import FIXED, MULTIPLIER, RATE, Entry
 from points.evaluation.occasion import Line
 
-MAX_REMEMBERED = 4_096
+MAX_REMEMBERED = 256
 """How many products and categories a formula remembers."""
 
 
