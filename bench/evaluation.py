@@ -1,6 +1,6 @@
 """What evaluating one purchase costs, in microseconds of this thread: with the first rule alone, and with twenty.
 
-python -m bench.evaluation
+PYTHONPATH=deploy .venv/bin/python -m bench.evaluation
 """
 
 from collections.abc import Mapping, Sequence
