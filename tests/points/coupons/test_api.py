@@ -61,7 +61,7 @@ async def test_template_is_drafted_activated_versioned_and_archived(operator: Cl
         ({"benefit": {"kind": "percent", "percent": "100.5"}}, "body.terms.benefit.percent"),
         ({"benefit": {"kind": "cash"}}, "body.terms.benefit"),
         ({"starts_at": "2025-01-02T00:00:00Z", "ends_at": "2025-01-01T00:00:00Z"}, "body.terms"),
-        ({"starts_at": "9999-12-31T00:00:00Z", "days": 3660}, "body.terms"),
+        ({"starts_at": "9999-12-31T00:00:00Z", "days": 3660}, "body.terms.starts_at"),
         ({"exclusive": True, "combines_with": ["*"]}, "body.terms"),
         ({"name_en": ""}, "body.terms"),
         ({"codes": {"kind": "own", "prefix": "O1"}}, "body.terms.codes.own.prefix"),
