@@ -29,13 +29,13 @@ from points.draws.domain import (
     Prize,
 )
 from points.draws.epochs import close_epoch, open_epoch
-from points.errors import MemberUnknownError
 from points.facts import handlers as facts
 from points.incentives import audiences
 from points.incentives import handlers as incentives
 from points.incentives.domain import DRAW, LimitReachedError, NotInAudienceError
 from points.ledger import handlers as ledger
 from points.ledger.domain import REDEMPTION, Cause, Wallet
+from points.merges import finding
 from points.merges import handlers as merges
 from points.payouts import handlers as payouts
 from points.payouts.domain import Occasion, Reward
@@ -54,10 +54,7 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, gra
     GrantRequiredError, GrantRefusedError, InsufficientPointsError, PersonalDataClosedError (no master key to open the
     seed).
     """
-    asked, member_id = member_id, await merges.survivor(tx, member_id)
-    wallets = await ledger.lock(tx, [member_id])
-    if not wallets.knows(member_id):
-        raise MemberUnknownError(member_id)
+    asked, (member_id, wallets) = member_id, await finding.lock_survivor(tx, member_id)
     draw, settings = Draw.of(await incentives.one(tx, DRAW, key)), await programme(tx)
     if reason := domain.closed_reason(draw, tx.now):
         raise DrawClosedError(draw, reason)

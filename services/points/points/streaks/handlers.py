@@ -18,6 +18,7 @@ from points.incentives.domain import STREAK, Incentive, IncentiveUnknownError, L
 from points.ledger import handlers as ledger
 from points.ledger.domain import REDEMPTION, Cause
 from points.ledger.handlers import Wallets
+from points.merges import finding
 from points.merges import handlers as merges
 from points.payouts import handlers as payouts
 from points.payouts.domain import Occasion, Reward
@@ -167,8 +168,8 @@ async def make_up(tx: Transaction, member_id: UUID, key: str, day: date, grant: 
     """Make up a day that was missed, for points. Raises MemberUnknownError, IncentiveUnknownError, MakeUpRefusedError,
     LimitReachedError, InsufficientPointsError, GrantRequiredError, GrantRefusedError.
     """
-    asked, member_id = member_id, await merges.survivor(tx, member_id)
-    running, wallets, settings = await _of(tx, member_id, key), await ledger.lock(tx, [member_id]), await programme(tx)
+    running, settings = await _of(tx, member_id, key), await programme(tx)
+    asked, (member_id, wallets) = member_id, await finding.lock_survivor(tx, member_id)
     zone, plan = ZoneInfo(settings.time_zone), running.plan
     today = local_day(tx.now, zone)
     there = await store.between(tx, member_id, key, day, day + timedelta(days=1)) if day < today else []
