@@ -255,6 +255,12 @@ async def get(tx: Transaction, redemption_id: UUID) -> Redemption:
     return found
 
 
+async def persons(tx: Transaction, member_id: UUID) -> list[UUID]:
+    """Who the member is now, and all that were merged into that one. Raises MemberUnknownError."""
+    await ledger.wallets_of(tx, member_id)
+    return await facts.group(tx, await merges.survivor(tx, member_id))
+
+
 async def by_ids(tx: Transaction, redemption_ids: Iterable[UUID]) -> dict[UUID, Redemption]:
     """Those that are known."""
     return await store.by_ids(tx, redemption_ids)
