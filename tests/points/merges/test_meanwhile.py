@@ -14,6 +14,7 @@ from tests.points.draws.world import NOTHING, spin
 from tests.points.incentives.world import active, task
 from tests.points.merges.test_merges import merge, told
 from tests.points.redemption.world import account, cancel, hold, holds_together, owe, rich
+from tests.points.rewards.asking import published, wish
 from tests.points.streaks.test_streaks import MAKE_UP, ZONE
 from tests.points.world import day, happen, member, purchase, value
 
@@ -70,6 +71,17 @@ async def test_play_that_waits_for_a_merge_is_paid_by_the_survivor(points_databa
     answer = await during_merge(points_database, stays, absorbed, asked)
     assert (answer.status_code, answer.json()["cost"]) == (201, 55), answer.text
     assert await account(points_database, stays) == (5, 0, 0, 0)
+
+
+async def test_order_of_a_reward_that_waits_for_a_merge_is_paid_by_the_survivor(
+    points_database: Database, operator: Client
+) -> None:
+    await published(operator)
+    stays, absorbed = await rich(points_database, (60, None)), await rich(points_database, (50, None))
+    asked = operator.post("/v1/reward-orders", json=wish(absorbed))
+    answer = await during_merge(points_database, stays, absorbed, asked)
+    assert (answer.status_code, answer.json()["member_id"]) == (201, str(stays)), answer.text
+    assert await account(points_database, stays) == (10, 0, 0, 0)
 
 
 async def test_day_made_up_while_members_are_merged_is_paid_by_the_survivor(
