@@ -9,6 +9,7 @@ from loyalty.publish import publish_file
 from loyalty.queues import queues
 from loyalty.trace import trace
 from loyalty.verify_draw import verify_draw
+from loyalty.verify_ledger import verify_ledger
 from loyalty.verify_receipt import verify_receipt
 
 app = typer.Typer(
@@ -24,4 +25,5 @@ app.add_typer(dead_letters, name="dead-letters")
 app.command("trace")(trace)
 app.add_typer(jobs, name="jobs")
 app.command("verify-draw")(verify_draw)
+app.command("verify-ledger")(verify_ledger)
 app.command("verify-receipt")(verify_receipt)

@@ -145,6 +145,27 @@ async def test_given_back_after_expiry_lives_for_the_grace_and_no_longer(points_
     await must_hold(points_database, someone)
 
 
+async def test_return_finds_its_own_points_in_the_grace_that_followed_their_redemption(
+    points_database: Database,
+) -> None:
+    """Given back with grace, and never used after all: they are not owed, whatever came with them."""
+    someone = await open_member(points_database)
+    await earn(points_database, someone, 30, "a", expires=days(2))
+    await earn(points_database, someone, 20, "b", expires=days(2))
+    debit = await spend(points_database, someone, 50)
+    async with at_work(points_database, someone, now=days(3)) as (tx, wallet):
+        back = await ledger.give_back(tx, wallet, debit, 50, cause(tx, "given_back"), grace_days=7)
+    assert (back.renewed, sum((await remaining(points_database, someone)).values())) == (50, 50)
+    await sweep(points_database, now=days(11))
+    for order, points in (("a", 30), ("b", 20)):
+        async with at_work(points_database, someone, now=days(12)) as (tx, wallet):
+            await ledger.load_for(tx, [ledger.Need(wallet, points, SHOP, order)])
+            taken = take(wallet, points, cause(tx, "clawed_back", order), CLAWBACK, ALLOW_NEGATIVE)
+        assert (taken.shortfall, taken.unexpired) == (0, points)
+    assert await written(points_database, someone) == {}
+    await must_hold(points_database, someone)
+
+
 async def test_ended_hold_goes_back_as_it_was_and_what_expired_stays_expired(points_database: Database) -> None:
     someone = await open_member(points_database)
     await earn(points_database, someone, 30, "soon", expires=days(2))

@@ -152,3 +152,49 @@ async def test_days_limit_counts_what_the_giver_gave_under_another_name(
     refused = await give(operator, two, other, 11, 409)
     assert (refused["code"], refused["used"]) == ("limit_reached", 40)
     await give(operator, two, other, 10)
+
+
+async def test_gift_is_taken_back_from_whom_its_recipient_was_merged_into(
+    points_database: Database, operator: Client
+) -> None:
+    late = soon(days=9)
+    giver, taker = await rich(points_database, (70, late)), await rich(points_database)
+    middle, last = await rich(points_database, (1, None)), await rich(points_database, (2, None))
+    gift = await give(operator, giver, taker, 70)
+    for stays, absorbed in ((middle, taker), (last, middle)):
+        await post(operator, "/v1/merges", {"member_id": str(stays), "absorbed_member_id": str(absorbed)})
+    await redeem(operator, last, 30)
+    undone = await undo(operator, gift["gift_id"])
+    assert (undone["state"], undone["taken_back"]) == ("undone_in_part", 40)
+    assert await open_lots(points_database, giver) == [(40, late)]
+    assert await open_lots(points_database, last) == [(1, None), (2, None)]
+    assert (await told(points_database))[-2:] == [(str(giver), 40, "gift_undone"), (str(last), -40, "gift_undone")]
+    assert (await undo(operator, gift["gift_id"], 409))["code"] == "gift_gone"
+    await holds_together(points_database)
+
+
+async def test_gift_is_taken_back_from_its_recipient_again_after_the_merge_was_undone(
+    points_database: Database, operator: Client
+) -> None:
+    giver, taker, stays = (
+        await rich(points_database, (70, None)),
+        await rich(points_database),
+        await rich(points_database),
+    )
+    gift = await give(operator, giver, taker, 70)
+    merge = await post(operator, "/v1/merges", {"member_id": str(stays), "absorbed_member_id": str(taker)})
+    await post(operator, f"/v1/merges/{merge['merge_id']}/undo", {}, 200)
+    assert (await undo(operator, gift["gift_id"]))["state"] == "undone"
+    assert await open_lots(points_database, giver) == [(70, None)]
+
+
+async def test_gift_between_two_who_are_one_now_is_undone_into_the_givers_lots(
+    points_database: Database, operator: Client
+) -> None:
+    late = soon(days=9)
+    giver, taker = await rich(points_database, (70, late)), await rich(points_database)
+    gift = await give(operator, giver, taker, 70)
+    await post(operator, "/v1/merges", {"member_id": str(giver), "absorbed_member_id": str(taker)})
+    assert (await undo(operator, gift["gift_id"]))["state"] == "undone"
+    assert await open_lots(points_database, giver) == [(70, late)]
+    await holds_together(points_database)

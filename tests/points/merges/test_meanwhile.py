@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,8 +10,12 @@ from common.security.callers import SYSTEM
 from common.storage import Database
 from points.merges import handlers as merges
 from tests.points.conftest import Client
+from tests.points.draws.world import NOTHING, spin
+from tests.points.incentives.world import active, task
 from tests.points.merges.test_merges import merge, told
 from tests.points.redemption.world import account, cancel, hold, holds_together, owe, rich
+from tests.points.rewards.asking import published, wish
+from tests.points.streaks.test_streaks import MAKE_UP, ZONE
 from tests.points.world import day, happen, member, purchase, value
 
 
@@ -45,6 +50,61 @@ async def test_gift_that_waits_for_a_merge_is_the_survivors(points_database: Dat
     assert (answer.status_code, answer.json()["member_id"]) == (201, str(stays))
     assert await account(points_database, stays) == (5, 0, 0, 0)
     await holds_together(points_database)
+
+
+async def test_redemption_that_waits_for_a_merge_finds_the_points_with_the_survivor(
+    points_database: Database, operator: Client
+) -> None:
+    for path in ("/v1/redemptions", "/v1/redemptions/holds"):
+        stays, absorbed = await rich(points_database, (10, None)), await rich(points_database, (50, None))
+        body = {"member_id": str(absorbed), "points": 55}
+        answer = await during_merge(points_database, stays, absorbed, operator.post(path, json=body))
+        assert (answer.status_code, answer.json()["member_id"]) == (201, str(stays)), answer.text
+        assert (await account(points_database, stays))[0] == 5
+    await holds_together(points_database)
+
+
+async def test_play_that_waits_for_a_merge_is_paid_by_the_survivor(points_database: Database, operator: Client) -> None:
+    await active(points_database, "draw", "spin", spin({**NOTHING, "weight": 100}, cost=55))
+    stays, absorbed = await rich(points_database, (10, None)), await rich(points_database, (50, None))
+    asked = operator.post(f"/v1/members/{absorbed}/draws/spin/plays", json={})
+    answer = await during_merge(points_database, stays, absorbed, asked)
+    assert (answer.status_code, answer.json()["cost"]) == (201, 55), answer.text
+    assert await account(points_database, stays) == (5, 0, 0, 0)
+
+
+async def test_order_of_a_reward_that_waits_for_a_merge_is_paid_by_the_survivor(
+    points_database: Database, operator: Client
+) -> None:
+    await published(operator)
+    stays, absorbed = await rich(points_database, (60, None)), await rich(points_database, (50, None))
+    asked = operator.post("/v1/reward-orders", json=wish(absorbed))
+    answer = await during_merge(points_database, stays, absorbed, asked)
+    assert (answer.status_code, answer.json()["member_id"]) == (201, str(stays)), answer.text
+    assert await account(points_database, stays) == (10, 0, 0, 0)
+
+
+async def test_day_made_up_while_members_are_merged_is_paid_by_the_survivor(
+    points_database: Database, operator: Client
+) -> None:
+    await active(points_database, "streak", "month", MAKE_UP)
+    stays, absorbed = await rich(points_database, (10, None)), await member(points_database)
+    yesterday = (datetime.now(UTC).astimezone(ZONE) - timedelta(days=1)).date().isoformat()
+    asked = operator.post(f"/v1/members/{absorbed}/streaks/month/make-ups", json={"day": yesterday})
+    answer = await during_merge(points_database, stays, absorbed, asked)
+    assert answer.status_code in (200, 201), answer.text
+    assert await account(points_database, stays) == (0, 0, 0, 0)
+
+
+async def test_claim_that_waits_for_a_merge_is_of_the_survivors_task(
+    points_database: Database, operator: Client
+) -> None:
+    await active(points_database, "task", "two", task(claim="click"))
+    stays, absorbed = await member(points_database), await member(points_database)
+    await happen(points_database, purchase(stays, "a", 1_00), purchase(stays, "b", 1_00))
+    asked = operator.post(f"/v1/members/{absorbed}/tasks/two/claims", json={})
+    answer = await during_merge(points_database, stays, absorbed, asked)
+    assert (answer.status_code, answer.json()["points"]) == (200, 50), answer.text
 
 
 async def test_merge_into_somebody_who_is_being_merged_reaches_the_last(

@@ -61,3 +61,8 @@ async def test_roles_may_no_more_than_their_work_asks(client: Any, role: str, mi
                 assert (await somebody.request(method, path)).status_code == 403, path
             elif method == "POST":
                 assert (await somebody.request(method, path)).status_code in (404, 422), path
+
+
+async def test_list_of_an_unknown_members_redemptions_says_that_nobody_is_known(operator: Any) -> None:
+    answer = await operator.get(f"/v1/members/{ID}/redemptions")
+    assert (answer.status_code, answer.json()["code"], answer.json()["member_id"]) == (404, "unknown_member", str(ID))

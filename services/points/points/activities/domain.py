@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from points.accruals.domain import ACTIVITY, Key
+from points.cascade.domain import Done
 from points.evaluation.occasion import Occasion
 
 
@@ -49,6 +50,20 @@ def occasion_of(activity: Activity) -> Occasion:
         activity.occurred_at,
         activity=activity.activity,
         fields=activity.fields,
+    )
+
+
+def done_of(activity: Activity, member_id: UUID) -> Done:
+    """The activity as those who follow it see it, done by this member."""
+    return Done(
+        member_id=member_id,
+        source=activity.source,
+        activity_id=activity.activity_id,
+        activity=activity.activity,
+        occurred_at=activity.occurred_at,
+        fields=activity.fields,
+        order_source=activity.order_source,
+        order_id=activity.order_id,
     )
 
 

@@ -1,6 +1,8 @@
 """What was earned because of an order goes with it: activities that name it are taken back when it came back wholly."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +12,9 @@ from common.storage import Transaction
 from points.accruals import handlers as accruals
 from points.accruals.domain import ACTIVITY, Accrual, Key
 from points.activities import store
-from points.activities.domain import Activity
-from points.cascade.domain import Effect, Returned, moved, standing
+from points.activities.domain import Activity, done_of
+from points.cascade import handlers as cascade
+from points.cascade.domain import Done, Effect, Returned, Undone, moved, standing
 from points.earning.pricing import Pricing
 from points.facts import handlers as facts
 from points.ledger import handlers as ledger
@@ -69,10 +72,31 @@ async def purchases_returned(
     gone = [one._replace(taken_back=one.earned) for earned in credits.values() for one in earned]
     await accruals.change(tx, [], gone)
     await limits.undone(tx, [(ACTIVITY, *one.key) for one in found])
+    undone = [
+        Undone(done=done_of(one, one.member_id), returned=replace(whole[one.order], member_id=owners[one.key]))
+        for one in found
+    ]
+    left = await _left(tx, undone)
+    effects += await cascade.activities_undone(tx, wallets, _held(undone, wallets), left)
     if others:
+        effects += await cascade.activities_undone(tx, theirs, _held(undone, theirs), left)
         effects += moved(theirs.all(), before, effects)
         await ledger.save(tx, theirs)
     return effects
+
+
+def _held(undone: Sequence[Undone], wallets: Wallets) -> list[Undone]:
+    return [one for one in undone if wallets.knows(one.returned.member_id)]
+
+
+async def _left(tx: Transaction, undone: Sequence[Undone]) -> list[Done]:
+    """What the same persons did besides within a day, told of who holds their points now."""
+    owners, gone = dict[UUID, UUID](), set[tuple[UUID, str, datetime]]()
+    for one in undone:
+        for member_id in (one.done.member_id, one.returned.member_id):
+            owners[member_id] = one.returned.member_id
+            gone.add((member_id, one.done.activity, one.done.occurred_at))
+    return [done_of(one, owners[one.member_id]) for one in await store.beside(tx, gone)]
 
 
 class _Undoing:

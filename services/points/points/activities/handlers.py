@@ -12,9 +12,8 @@ from common.storage import Transaction, inbox
 from points.accruals import handlers as accruals
 from points.accruals.domain import ACTIVITY, Accrual, Key, Purchase
 from points.activities import store
-from points.activities.domain import Activity, occasion_of, reference_of
+from points.activities.domain import Activity, done_of, occasion_of, reference_of
 from points.cascade import handlers as cascade
-from points.cascade.domain import Done
 from points.coupons.domain import RULE, Grant
 from points.earning import granting
 from points.earning.domain import MAX_EARNED
@@ -90,7 +89,7 @@ async def _keep(
     await limits.save(tx, batch.usage, priced.terms)
     await granting.issue_for_activity(tx, batch.grants)
     await set_free(tx, batch.taken, priced, wallets, bought)
-    done = [_done(one, priced) for one in batch.taken if not one.taken_back]
+    done = [done_of(one, priced.known.owner(one.member_id)) for one in batch.taken if not one.taken_back]
     if done:
         await cascade.activities_taken(tx, wallets, done)
     await ledger.save(tx, wallets)
@@ -250,19 +249,6 @@ class _Batch:
             for grant in evaluation.grants
         ]
         return None
-
-
-def _done(one: Activity, priced: Pricing) -> Done:
-    return Done(
-        member_id=priced.known.owner(one.member_id),
-        source=one.source,
-        activity_id=one.activity_id,
-        activity=one.activity,
-        occurred_at=one.occurred_at,
-        fields=one.fields,
-        order_source=one.order_source,
-        order_id=one.order_id,
-    )
 
 
 async def page(

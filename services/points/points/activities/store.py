@@ -74,6 +74,15 @@ _AFTER = f"""
     JOIN activities ON activities.member_id = changed.member_id AND occurred_at > changed.instant AND NOT taken_back
     ORDER BY activities.member_id, occurred_at, source, activity_id
 """
+# No local day has more hours than 25.
+_BESIDE = f"""
+    SELECT {_OF_ACTIVITIES}
+    FROM unnest(CAST(:member_id AS uuid[]), CAST(:activity AS text[]), CAST(:occurred_at AS timestamptz[]))
+        AS gone(member_id, activity, occurred_at)
+    JOIN activities ON activities.member_id = gone.member_id AND activities.activity = gone.activity AND NOT taken_back
+        AND activities.occurred_at > gone.occurred_at - interval '25 hours'
+        AND activities.occurred_at < gone.occurred_at + interval '25 hours'
+"""
 _PAGE = f"""
     SELECT {_FIELDS} FROM activities
     WHERE member_id = ANY(CAST(:member_ids AS uuid[])) AND (activity = :activity OR :activity = '')
@@ -128,6 +137,13 @@ async def after(tx: Transaction, since: Sequence[tuple[UUID, datetime]]) -> list
     member_ids, instants = zip(*since, strict=True)
     rows = await tx.fetch_all(_AFTER, {"member_ids": list(member_ids), "instants": list(instants)})
     return [_activity(row) for row in rows]
+
+
+async def beside(tx: Transaction, gone: Iterable[tuple[UUID, str, datetime]]) -> list[Activity]:
+    """What was not taken back of the same activity by the same member within a day: of (member, activity, when)."""
+    rows = await tx.fetch_all(_BESIDE, columns(("member_id", "activity", "occurred_at"), sorted(gone)))
+    found = [_activity(row) for row in rows]
+    return list({one.key: one for one in found}.values())
 
 
 async def page(

@@ -75,6 +75,14 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """An activity that went with the return of the order it names; `returned.member_id` is who holds its points now."""
+
+    done: Done
+    returned: Returned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     """What one return changed somewhere: a line of its receipt. `what` names the thing: a limit, a badge."""
 

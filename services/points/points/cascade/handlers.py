@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from common.storage import Transaction
-from points.cascade.domain import Bought, Done, Effect, Returned
+from points.cascade.domain import Bought, Done, Effect, Returned, Undone
 from points.coupons import handlers as coupons
 from points.incentives import followers as incentives
 from points.ledger.handlers import Wallets
@@ -29,6 +29,15 @@ async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequenc
         *await incentives.purchases_returned(tx, wallets, returns),
         *await coupons.purchases_returned(tx, wallets, returns),
     ]
+
+
+async def activities_undone(
+    tx: Transaction, wallets: Wallets, undone: Sequence[Undone], left: Sequence[Done]
+) -> list[Effect]:
+    """After returns took back activities, whose holders' `wallets` are locked and saved by the caller; `left` is what
+    the same persons did besides within a day. What else that changes, as lines of the returns' receipts.
+    """
+    return await incentives.activities_undone(tx, wallets, undone, left)
 
 
 async def standings_changed(tx: Transaction, since: Mapping[UUID, datetime]) -> None:

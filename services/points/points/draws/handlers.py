@@ -29,13 +29,13 @@ from points.draws.domain import (
     Prize,
 )
 from points.draws.epochs import close_epoch, open_epoch
-from points.errors import MemberUnknownError
 from points.facts import handlers as facts
 from points.incentives import audiences
 from points.incentives import handlers as incentives
 from points.incentives.domain import DRAW, LimitReachedError, NotInAudienceError
 from points.ledger import handlers as ledger
 from points.ledger.domain import REDEMPTION, Cause, Wallet
+from points.merges import finding
 from points.merges import handlers as merges
 from points.payouts import handlers as payouts
 from points.payouts.domain import Occasion, Reward
@@ -54,10 +54,7 @@ async def play(tx: Transaction, member_id: UUID, key: str, client_seed: str, gra
     GrantRequiredError, GrantRefusedError, InsufficientPointsError, PersonalDataClosedError (no master key to open the
     seed).
     """
-    asked, member_id = member_id, await merges.survivor(tx, member_id)
-    wallets = await ledger.lock(tx, [member_id])
-    if not wallets.knows(member_id):
-        raise MemberUnknownError(member_id)
+    asked, (member_id, wallets) = member_id, await finding.lock_survivor(tx, member_id)
     draw, settings = Draw.of(await incentives.one(tx, DRAW, key)), await programme(tx)
     if reason := domain.closed_reason(draw, tx.now):
         raise DrawClosedError(draw, reason)
@@ -196,7 +193,7 @@ async def undo(tx: Transaction, caller: Caller, play_id: UUID, reason: str) -> P
     Raises PlayUnknownError, PlayNotUndoneError.
     """
     first = await _play(tx, play_id)
-    wallets = await ledger.lock(tx, await merges.with_survivors(tx, [first.member_id]))
+    wallets = await finding.lock_with_survivors(tx, [first.member_id])
     played = await _play(tx, play_id, locked=True)
     if played.undone_at is not None:
         raise PlayNotUndoneError(play_id, "already_undone", played.prize)
@@ -205,12 +202,7 @@ async def undo(tx: Transaction, caller: Caller, play_id: UUID, reason: str) -> P
     draw, settings = Draw.of(await incentives.one(tx, DRAW, played.draw)), await programme(tx)
     wallet = wallets.of(played.member_id, draw.wallet)
     if played.prize_kind == POINTS:
-        await ledger.load_lots(tx, [wallet])
-        won = [lot for lot in wallet.lots or () if lot.sequence == played.sequence]
-        if not won or won[0].remaining != played.points:
-            raise PlayNotUndoneError(play_id, "prize_used", played.prize)
-        occasion = _occasion(draw, played.member_id, play_id, tx.now)
-        await payouts.take_back(tx, wallets, settings, occasion, draw.wallet, played.points)
+        await _take_points_back(tx, wallets, settings, draw, played)
     if played.coupon_id is not None:
         try:
             await coupons.revoke(tx, played.coupon_id, "draw_undone")
@@ -228,6 +220,21 @@ async def undo(tx: Transaction, caller: Caller, play_id: UUID, reason: str) -> P
     await ledger.save(tx, wallets)
     await audit(tx, caller, "draw_play.undone", play_id, draw=played.draw, reason=reason)
     return await _play(tx, play_id)
+
+
+async def _take_points_back(
+    tx: Transaction, wallets: ledger.Wallets, settings: ProgrammeSettings, draw: Draw, played: Play
+) -> None:
+    """Out of the lot they are in, with the member or whom it was merged into. Raises PlayNotUndoneError."""
+    places = await finding.lots_now(tx, played.member_id, draw.wallet, [played.sequence])
+    for member_id, sequences in places.items():
+        wallet = wallets.of(member_id, draw.wallet)
+        await ledger.load_named(tx, wallet, sequences)
+        if any(lot.sequence in sequences and lot.remaining == played.points for lot in wallet.lots or ()):
+            occasion = _occasion(draw, member_id, played.play_id, tx.now)
+            await payouts.take_back(tx, wallets, settings, occasion, draw.wallet, played.points)
+            return
+    raise PlayNotUndoneError(played.play_id, "prize_used", played.prize)
 
 
 async def hand_over(tx: Transaction, caller: Caller, play_id: UUID) -> Play:

@@ -1,6 +1,6 @@
 """Points from one member to another: they keep their expiry, and the time they were earned. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -88,7 +88,7 @@ def receive(recipient: Wallet, parts: Mapping[datetime | None, tuple[int, dateti
     ]
 
 
-def take_back(recipient: Wallet, sequences: list[int], cause: Cause) -> int:
+def take_back(recipient: Wallet, sequences: Sequence[int], cause: Cause) -> int:
     """What is left in the lots of a gift leaves the recipient; returns how many points. The lots are loaded."""
     now = cause.recorded_at
     lots = [lot for lot in (recipient.lot(one) for one in sequences) if lot and not is_expired(lot, now)]

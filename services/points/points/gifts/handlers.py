@@ -17,6 +17,7 @@ from points.gifts.domain import GIVEN, GIVEN_AWAY, RECEIVED, TAKEN_BACK, UNDONE,
 from points.gifts.errors import GiftGoneError, GiftUnknownError, NotTransferableError, SelfGiftError
 from points.ledger import handlers as ledger
 from points.ledger.domain import GIFT, Cause, Wallet
+from points.merges import finding
 from points.merges import handlers as merges
 from points.policies import handlers as policies
 from points.times import day_of
@@ -80,24 +81,30 @@ async def give(
 
 
 async def undo(tx: Transaction, caller: Caller, gift_id: UUID) -> Gift:
-    """Take back what the recipient still has of a gift; the giver's lots are as they were. Twice changes nothing more.
+    """Take back what is left of a gift, with the recipient or whom it was merged into; the giver's lots are as they
+    were. Twice changes nothing more.
 
     Raises GiftUnknownError, GiftGoneError.
     """
     found = await store.by_id(tx, gift_id)
     if found is None:
         raise GiftUnknownError(gift_id)
-    wallets = await ledger.lock(tx, await merges.with_survivors(tx, [found.member_id, found.recipient_id]))
+    wallets = await finding.lock_with_survivors(tx, [found.member_id, found.recipient_id])
     gift = await store.locked(tx, gift_id) or found
     if gift.state == UNDONE:
         return gift
-    giver, taker = wallets.of(gift.member_id, gift.wallet), wallets.of(gift.recipient_id, gift.wallet)
-    await ledger.load_named(tx, taker, gift.credit_sequences)
+    giver = wallets.of(gift.member_id, gift.wallet)
     cause = Cause(TAKEN_BACK, "", "", str(gift_id), tx.now, tx.now)
-    points = domain.take_back(taker, gift.credit_sequences, cause)
+    taken: list[tuple[Wallet, int, int]] = []
+    places = await finding.lots_now(tx, gift.recipient_id, gift.wallet, gift.credit_sequences)
+    for member_id, sequences in places.items():
+        taker = wallets.of(member_id, gift.wallet)
+        await ledger.load_named(tx, taker, sequences)
+        if some := domain.take_back(taker, sequences, cause):
+            taken.append((taker, some, taker.sequence))
+    points = sum(some for _, some, _ in taken)
     if not points:
         raise GiftGoneError(gift_id)
-    taken_at = taker.sequence
     back = await ledger.give_back(tx, giver, gift.debit_sequence, points, cause, from_account=GIFT, grace_days=0)
     total = gift.taken_back + points
     undone = replace(
@@ -109,7 +116,8 @@ async def undo(tx: Transaction, caller: Caller, gift_id: UUID) -> Gift:
     )
     await store.undone(tx, undone)
     await audit(tx, caller, "gift.undone", gift_id, member_id=gift.member_id, points=points)
-    _tell(tx, gift, giver, taker, -points, "gift_undone", back.sequence, taken_at)
+    for taker, some, taken_at in taken:
+        _tell(tx, gift, giver, taker, -some, "gift_undone", back.sequence, taken_at)
     await merges.forward(tx, wallets, [gift.member_id])
     await ledger.save(tx, wallets)
     return undone

@@ -14,7 +14,7 @@ from common.storage import Transaction
 from common.storage.programme import programme
 from points.badges import handlers as badges
 from points.badges.domain import Badge
-from points.cascade.domain import Bought, Done, Effect, Returned
+from points.cascade.domain import Bought, Done, Effect, Returned, Undone
 from points.counters import handlers as counters
 from points.counters.domain import Measure, Ran
 from points.counters.handlers import Touched
@@ -24,6 +24,7 @@ from points.incentives.domain import BADGE, STREAK, TASK, Incentive
 from points.ledger import handlers as ledger
 from points.ledger.handlers import Wallets
 from points.streaks import handlers as streaks
+from points.streaks import undoing
 from points.streaks.domain import Day
 from points.tasks import handlers as tasks
 from points.tasks.domain import Task
@@ -115,6 +116,26 @@ async def purchases_returned(tx: Transaction, wallets: Wallets, returns: Sequenc
         locked = await ledger.lock(tx, others)
         effects += await following.counted(tx, locked, settings, theirs, why)
         await ledger.save(tx, locked)
+    return effects
+
+
+async def activities_undone(
+    tx: Transaction, wallets: Wallets, undone: Sequence[Undone], left: Sequence[Done]
+) -> list[Effect]:
+    """After returns took back activities: the days in a row they made go, unless `left` has something of that day, and
+    what counts streaks goes back. As lines of the returns' receipts.
+    """
+    if not undone:
+        return []
+    plans = streaks.running_of(await incentives.counting(tx, STREAK, occurred=[one.done.occurred_at for one in undone]))
+    settings = await programme(tx)
+    effects, runs = await undoing.activities_undone(tx, wallets, settings, plans, undone, left)
+    if runs:
+        following = _Following(await incentives.counting(tx, TASK, BADGE, occurred=[run.occurred_at for run in runs]))
+        touched = await counters.activities_taken(tx, following.measures, (), runs)
+        people = [(who, one.returned) for one in undone for who in (one.done.member_id, one.returned.member_id)]
+        why = {member_id.int: returned for member_id, returned in people}
+        effects += await following.counted(tx, wallets, settings, touched, why)
     return effects
 
 

@@ -9,9 +9,7 @@ from common.events.activities import ActivityCompleted
 from common.storage import Transaction
 from common.storage.programme import programme
 from points.activities import handlers as activities
-from points.errors import MemberUnknownError
-from points.ledger import handlers as ledger
-from points.merges import handlers as merges
+from points.merges import finding
 
 SOURCE = "//loyalty/points/sign-ins"
 SIGN_IN = "sign_in"
@@ -28,10 +26,7 @@ class SignInRefusedError(Exception):
 
 async def sign_in(tx: Transaction, member_id: UUID, channel: str | None) -> bool:
     """Sign in for today; False when the member had. Raises MemberUnknownError."""
-    member_id = await merges.survivor(tx, member_id)
-    wallets = await ledger.lock(tx, [member_id])
-    if not wallets.knows(member_id):
-        raise MemberUnknownError(member_id)
+    member_id, _ = await finding.lock_survivor(tx, member_id)
     day = tx.now.astimezone(ZoneInfo((await programme(tx)).time_zone)).date()
     done = ActivityCompleted(
         activity_id=f"{member_id}:{day.isoformat()}",

@@ -62,6 +62,20 @@ _LEFT_BEHIND = """
             UNION ALL SELECT WHERE debt > 0)
     ORDER BY absorbed_member_id LIMIT :limit
 """
+_LOTS_NOW = """
+    WITH RECURSIVE onward AS (
+        SELECT CAST(:member_id AS uuid) AS member_id, unnest(CAST(:sequences AS bigint[])) AS sequence
+        UNION
+        SELECT merges.member_id, merge_moves.in_sequence
+        FROM onward
+        JOIN merges ON merges.absorbed_member_id = onward.member_id AND merges.state = 'merged'
+        JOIN merge_moves ON merge_moves.merge_id = merges.merge_id AND merge_moves.wallet = :wallet AND kind <> 'debt'
+        JOIN lot_consumptions AS used ON used.member_id = onward.member_id AND used.wallet = merge_moves.wallet
+            AND used.sequence = merge_moves.out_sequence AND used.lot_sequence = onward.sequence
+    )
+    SELECT member_id, array_agg(sequence ORDER BY sequence) AS sequences FROM onward
+    GROUP BY member_id ORDER BY member_id
+"""
 
 
 async def add(tx: Transaction, merge: Merge) -> None:
@@ -95,6 +109,14 @@ async def chain(tx: Transaction, member_ids: Iterable[UUID]) -> list[Merge]:
 
 async def moves(tx: Transaction, merge_id: UUID) -> list[Move]:
     return [Move(**row._mapping) for row in await tx.fetch_all(_MOVES, {"merge_id": merge_id})]
+
+
+async def lots_now(
+    tx: Transaction, member_id: UUID, wallet: str, sequences: Sequence[int]
+) -> dict[UUID, Sequence[int]]:
+    """Sequences by member: of these lots, and of what they became with merges."""
+    params = {"member_id": member_id, "wallet": wallet, "sequences": list(sequences)}
+    return {row.member_id: list(row.sequences) for row in await tx.fetch_all(_LOTS_NOW, params)}
 
 
 async def last_move(tx: Transaction, merge_id: UUID) -> int:

@@ -131,13 +131,17 @@ async def pay_difference(
     occasion: Occasion,
     reward: Reward,
     paid: int,
+    *,
+    returned: Returned | None = None,
 ) -> None:
-    """Bring what was paid for one occasion from `paid` to what the reward says now."""
+    """Bring what was paid for one occasion from `paid` to what the reward says now, because of a return if one is
+    named.
+    """
     if reward.points > paid:
         more = Reward(points=reward.points - paid, wallet=reward.wallet, expires_days=reward.expires_days)
         await give(tx, wallets, settings, occasion, more)
     elif reward.points < paid:
-        await take_back(tx, wallets, settings, occasion, reward.wallet, paid - reward.points)
+        await take_back(tx, wallets, settings, occasion, reward.wallet, paid - reward.points, returned=returned)
 
 
 def _cause(kind: str, occasion: Occasion, tx: Transaction) -> Cause:

@@ -10,8 +10,6 @@ from fastapi import Body, Query, Request, Response
 from common.http import CurrentCaller, Page, Paging, Router, Tx, allow, may_answer, page, paged
 from common.http.fields import Instant, Key
 from common.http.revision import IfMatch
-from points.facts import handlers as facts
-from points.merges import handlers as merges
 from points.policies import api as policy_doors
 from points.policies.handlers import REDEMPTION
 from points.redemption import giving_back, handlers, holds, quoting, store
@@ -194,7 +192,7 @@ async def _answer(tx: Tx, found: Redemption) -> RedemptionResponse:
 @router.get(
     "/v1/members/{member_id}/redemptions",
     dependencies=[allow("points:read")],
-    responses=may_answer(422),
+    responses=may_answer(404, 422),
     summary="Holds and redemptions of a member and of those merged into it, the latest first",
 )
 async def of_member(
@@ -210,7 +208,7 @@ async def of_member(
 ) -> Page[RedemptionResponse]:
     rows = await store.page(
         tx,
-        await facts.group(tx, await merges.survivor(tx, member_id)),
+        await handlers.persons(tx, member_id),
         state=state or "",
         wallet=wallet or "",
         since=since or handlers.EARLIEST,

@@ -13,11 +13,11 @@ from common.security.callers import Caller
 from common.security.grants import Grant
 from common.storage import Transaction
 from common.storage.programme import programme
-from points.errors import MemberUnknownError
 from points.facts import handlers as facts
 from points.ledger import handlers as ledger
 from points.ledger.domain import HELD as HELD_ACCOUNT
 from points.ledger.domain import REDEMPTION, Cause, Wallet
+from points.merges import finding
 from points.merges import handlers as merges
 from points.policies import handlers as policies
 from points.redemption import domain, money, store
@@ -80,10 +80,7 @@ async def redeem(tx: Transaction, caller: Caller, wish: Wish) -> Redemption:
     """
     settings, allowed = await programme(tx), await policy(tx)
     check_order(wish.order, settings)
-    member_id = await merges.survivor(tx, wish.member_id)
-    wallets = await ledger.lock(tx, [member_id])
-    if not wallets.knows(member_id):
-        raise MemberUnknownError(wish.member_id)
+    member_id, wallets = await finding.lock_survivor(tx, wish.member_id)
     if seen := await asked_before(tx, wish):
         return seen
     domain.check(
@@ -256,6 +253,12 @@ async def get(tx: Transaction, redemption_id: UUID) -> Redemption:
     if found is None:
         raise RedemptionUnknownError(redemption_id)
     return found
+
+
+async def persons(tx: Transaction, member_id: UUID) -> list[UUID]:
+    """Who the member is now, and all that were merged into that one. Raises MemberUnknownError."""
+    await ledger.wallets_of(tx, member_id)
+    return await facts.group(tx, await merges.survivor(tx, member_id))
 
 
 async def by_ids(tx: Transaction, redemption_ids: Iterable[UUID]) -> dict[UUID, Redemption]:

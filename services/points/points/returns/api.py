@@ -75,8 +75,8 @@ class EffectOf(ResponseBody):
 
     member_id: UUID
     subject: str = Field(
-        description="purchase, wallet, pending, debt, limit, coupon, badge, activity, first_purchase … What the return "
-        "itself took of a wallet comes first, what all that followed moved there comes last."
+        description="purchase, wallet, pending, debt, limit, coupon, badge, streak, activity, first_purchase … What "
+        "the return itself took of a wallet comes first, what all that followed moved there comes last."
     )
     what: str
     before: str

@@ -101,7 +101,7 @@ class StatementEntry(ResponseBody):
     recorded_at: datetime
     hash: str
     text: str = Field(description="The movement in a sentence, in the language that was asked for.")
-    earning: Earning | None = Field(description="The purchase that explains it.")
+    earning: Earning | None = Field(description="The member's own purchase that explains it; never somebody else's.")
     origin: OriginOf | None = Field(description="What else explains it.")
 
 

@@ -31,7 +31,10 @@ class Earned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """A transfer, and what explains it: a purchase, or something else that points know of."""
+    """A transfer, and what explains it: a purchase of the member's own, or something else that points know of.
+
+    Of somebody else's purchase (who was referred bought it) only the transfer's order source and id are told.
+    """
 
     transfer: Transfer
     earned: Earned | None
@@ -42,11 +45,15 @@ class Movement:
 async def statement(
     tx: Transaction, member_id: UUID, wallet: str, chosen: ledger.Chosen, *, before: int | None, limit: int
 ) -> list[Movement]:
-    """A wallet's transfers below the sequence `before`, the newest first. Raises MemberUnknownError."""
+    """A wallet's transfers below the sequence `before`, the newest first; a purchase only where the member, or one that
+    was merged into it, bought it. Raises MemberUnknownError.
+    """
     transfers = await ledger.newest(tx, member_id, wallet, chosen, before=before, limit=limit)
     orders = {(one.order_source, one.order_id) for one in transfers if one.order_id}
     bought = await accruals.purchases(tx, orders) if orders else {}
-    known = {one.purchase.key: one for one in await _earned(tx, list(bought.values()))}
+    buyers = await facts.group(tx, member_id) if bought else []
+    own = [purchase for purchase in bought.values() if purchase.member_id in buyers]
+    known = {one.purchase.key: one for one in await _earned(tx, own)}
     others, incentives = await origins.origins(tx, transfers), await origins.incentives(tx, transfers)
     return [
         Movement(

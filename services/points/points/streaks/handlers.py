@@ -11,13 +11,14 @@ from common.events.programme import ProgrammeSettings
 from common.security.grants import Grant
 from common.storage import Transaction
 from common.storage.programme import programme
-from points.cascade.domain import Done
+from points.cascade.domain import Done, Returned
 from points.counters.domain import Ran
 from points.incentives import handlers as incentives
 from points.incentives.domain import STREAK, Incentive, IncentiveUnknownError, LimitReachedError
 from points.ledger import handlers as ledger
 from points.ledger.domain import REDEMPTION, Cause
 from points.ledger.handlers import Wallets
+from points.merges import finding
 from points.merges import handlers as merges
 from points.payouts import handlers as payouts
 from points.payouts.domain import Occasion, Reward
@@ -100,25 +101,45 @@ async def _put_right(
         elif fresh.made_up_on is None and fresh.occurred_at < there.occurred_at:
             # Told later, it occurred earlier: what counts the day looks at the first time on it, in whatever order.
             days[day] = there._replace(occurred_at=fresh.occurred_at)
-    first = min(came) - domain.ONE_DAY
-    decided = domain.in_runs([one for one in days.values() if one.day != first], days.get(first))
-    changed = []
-    for one in decided:
+    after = await in_runs(tx, wallets, settings, running, days, min(came))
+    return [one for one in after if one != known.get(one.day)]
+
+
+async def in_runs(
+    tx: Transaction,
+    wallets: Wallets,
+    settings: ProgrammeSettings,
+    running: Running,
+    days: Mapping[date, Day],
+    since: date,
+    returned: Returned | None = None,
+) -> list[Day]:
+    """These days of one member from `since` on, each with its run, and with what it is worth paid; `days` has the one
+    before, too. `returned`: the return because of which they are looked at again, whose member holds the points.
+    """
+    before = since - domain.ONE_DAY
+    after = []
+    for one in domain.in_runs([day for day in days.values() if day.day != before], days.get(before)):
         worth = running.plan.reward(one.run)
         if worth != one.points:
-            await _pay(tx, wallets, settings, running, one, worth)
-        after = one._replace(points=worth)
-        if after != known.get(one.day):
-            changed.append(after)
-    return changed
+            await pay(tx, wallets, settings, running, one, worth, returned)
+        after.append(one._replace(points=worth))
+    return after
 
 
-async def _pay(
-    tx: Transaction, wallets: Wallets, settings: ProgrammeSettings, running: Running, day: Day, worth: int
+async def pay(
+    tx: Transaction,
+    wallets: Wallets,
+    settings: ProgrammeSettings,
+    running: Running,
+    day: Day,
+    worth: int,
+    returned: Returned | None = None,
 ) -> None:
+    """Bring what was paid for a day to what it is worth."""
     plan = running.plan
     occasion = Occasion(
-        member_id=day.member_id,
+        member_id=day.member_id if returned is None else returned.member_id,
         kind="streak",
         key=plan.key,
         revision=running.incentive.revision,
@@ -126,8 +147,8 @@ async def _pay(
         occurred_at=day.occurred_at,
     )
     reward = Reward(points=worth, wallet=plan.wallet, expires_days=plan.expires_days)
-    await payouts.pay_difference(tx, wallets, settings, occasion, reward, day.points)
-    if worth > day.points:  # what a day lost since is no news of a streak
+    await payouts.pay_difference(tx, wallets, settings, occasion, reward, day.points, returned=returned)
+    if worth > day.points and returned is None:  # what a day lost since is no news of a streak
         tx.emit(
             StreakReached(
                 member_id=day.member_id,
@@ -167,8 +188,8 @@ async def make_up(tx: Transaction, member_id: UUID, key: str, day: date, grant: 
     """Make up a day that was missed, for points. Raises MemberUnknownError, IncentiveUnknownError, MakeUpRefusedError,
     LimitReachedError, InsufficientPointsError, GrantRequiredError, GrantRefusedError.
     """
-    asked, member_id = member_id, await merges.survivor(tx, member_id)
-    running, wallets, settings = await _of(tx, member_id, key), await ledger.lock(tx, [member_id]), await programme(tx)
+    running, settings = await _of(tx, member_id, key), await programme(tx)
+    asked, (member_id, wallets) = member_id, await finding.lock_survivor(tx, member_id)
     zone, plan = ZoneInfo(settings.time_zone), running.plan
     today = local_day(tx.now, zone)
     there = await store.between(tx, member_id, key, day, day + timedelta(days=1)) if day < today else []

@@ -26,6 +26,11 @@ _SAVE = f"""
         occurred_at = excluded.occurred_at, made_up_on = excluded.made_up_on, cost = excluded.cost,
         cost_sequence = excluded.cost_sequence
 """
+_REMOVE = """
+    DELETE FROM streak_days USING unnest(CAST(:member_id AS uuid[]), CAST(:plan AS text[]), CAST(:day AS date[]))
+        AS gone(member_id, plan, day)
+    WHERE (streak_days.member_id, streak_days.plan, streak_days.day) = (gone.member_id, gone.plan, gone.day)
+"""
 _BETWEEN = f"""
     SELECT {_FIELDS} FROM streak_days
     WHERE member_id = :member_id AND plan = :plan AND day >= :first AND day < :last ORDER BY day
@@ -62,6 +67,13 @@ async def save(tx: Transaction, days: Iterable[Day]) -> None:
     ordered = sorted(days, key=itemgetter(0, 1, 2))
     if ordered:
         await tx.execute(_SAVE, columns(Day._fields, ordered))
+
+
+async def remove(tx: Transaction, days: Iterable[Day]) -> None:
+    """Days on which the member did not come after all."""
+    keys = sorted(one[:3] for one in days)
+    if keys:
+        await tx.execute(_REMOVE, columns(Asked._fields, keys))
 
 
 async def between(tx: Transaction, member_id: UUID, plan: str, first: date, last: date) -> list[Day]:

@@ -12,13 +12,13 @@ from common.storage.programme import programme
 from points.cascade.domain import Effect, Returned
 from points.counters import handlers as counters
 from points.counters.handlers import Question, Touched
-from points.errors import MemberUnknownError
 from points.facts import handlers as facts
 from points.incentives import audiences
 from points.incentives import handlers as incentives
 from points.incentives.domain import TASK, Incentive, IncentiveUnknownError, NotInAudienceError
 from points.ledger import handlers as ledger
 from points.ledger.handlers import Wallets
+from points.merges import finding
 from points.merges import handlers as merges
 from points.tasks import domain, rewarding, store
 from points.tasks.domain import (
@@ -196,10 +196,7 @@ async def claim(tx: Transaction, member_id: UUID, key: str, day: date | None) ->
     incentive = await incentives.one(tx, TASK, key)
     if incentive.active_from is None:
         raise IncentiveUnknownError(TASK, key)
-    member_id = await merges.survivor(tx, member_id)
-    wallets = await ledger.lock(tx, [member_id])
-    if not wallets.knows(member_id):
-        raise MemberUnknownError(member_id)
+    member_id, wallets = await finding.lock_survivor(tx, member_id)
     settings, task = await programme(tx), Task.of(incentive)
     zone = ZoneInfo(settings.time_zone)
     window = task.window_of(day or tx.now.astimezone(zone).date(), settings.first_day_of_week)
