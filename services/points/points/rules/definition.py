@@ -131,7 +131,11 @@ class Stacking(RequestBody):
 
 
 class LimitTo(RequestBody):
-    """No more than this: for one order, for a member in a period, or for all together (a budget) in a period."""
+    """No more than this: for one order, for a member in a period, or for all together (a budget) in a period.
+
+    Periods are those of the calendar. For once a year on a birthday take the birthday's `whole_month`, which lies in
+    one year; days around a birthday near New Year lie in two, and a limit by `year` counts in each.
+    """
 
     scope: Literal["order", "member", "budget"]
     period: Literal["ever", "day", "week", "month", "year"] = "ever"
