@@ -50,9 +50,9 @@ class Restoration(NamedTuple):
 class Lot:
     """What a credit left to spend; its id is the `sequence` of that credit in the member's wallet.
 
-    A pending lot waits until `available_at`, or for the event that `waits` names when that is None; `released` is the sequence of the
-    transfer that ended its waiting. `swept` (loaded only where a return needs it) is what the sweep wrote down as
-    expired of it: by which transfer, how many points.
+    A pending lot waits until `available_at`, or for the event that `waits` names when that is None; `released` is the
+    sequence of the transfer that ended its waiting. `swept` (loaded only where a return needs it) is what the sweep
+    wrote down as expired of it: by which transfer, how many points.
     """
 
     sequence: int
