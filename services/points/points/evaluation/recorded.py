@@ -19,7 +19,7 @@ class Given(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class RecordedUsage:
-    """`given` by rule key. Rules in `closed` had nothing left."""
+    """`given` by rule key. Rules in `closed`, which have limits that count beyond the order, had nothing left."""
 
     given: Mapping[str, Given]
     first_day_of_week: int
@@ -31,14 +31,10 @@ class RecordedUsage:
             limit = next((one for one in rule.limits if one.name == found.limit), None)
             return Room(found.points, None, limit, self._resets_at(limit, day))
         if rule.key in self.closed:
-            limit = _likely(rule)
-            return Room(0, limit, limit, self._resets_at(limit, day))
+            # Which of several limits had nothing left is not written down: any that spans more than one order.
+            first, *others = [(one, self._resets_at(one, day)) for one in rule.limits if one.scope != ORDER]
+            return Room(0, first[0], first[0], first[1], tuple(others))
         return Room()
 
     def _resets_at(self, limit: Limit | None, day: date) -> date | None:
         return next_period(limit.period, day, self.first_day_of_week) if limit else None
-
-
-def _likely(rule: Rule) -> Limit:
-    """Which of several limits had nothing left is not written down: the first that spans more than one order."""
-    return next((one for one in rule.limits if one.scope != ORDER), rule.limits[0])

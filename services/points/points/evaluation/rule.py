@@ -124,12 +124,14 @@ class Room(NamedTuple):
     """What a rule may still give a member at that time. `points` None: no end.
 
     `closed`: the limit that leaves nothing; `tightest`: the one that bounds `points`. `resets_at` is of the one named.
+    `instead`: it may as well be one of these that left nothing, each with when it begins anew (of the past only).
     """
 
     points: int | None = None
     closed: Limit | None = None
     tightest: Limit | None = None
     resets_at: date | None = None
+    instead: tuple[tuple[Limit, date | None], ...] = ()
 
 
 class Usage(Protocol):

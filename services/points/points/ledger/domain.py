@@ -111,8 +111,8 @@ def credit(
 ) -> int:
     """Give points: debt is repaid first, only the rest opens a lot. Returns the sequence of the credit.
 
-    With `available_at` ahead, or `waits` (for the event of that name), the lot is pending, and debt is repaid when it is
-    released.
+    With `available_at` ahead, or `waits` (for the event of that name), the lot is pending, and debt is repaid when it
+    is released.
     `earned_at` is when the points were earned, where that is not when they came here (gifts, merges).
     """
     earned, now = earned_at or cause.occurred_at, cause.recorded_at
