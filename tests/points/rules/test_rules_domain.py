@@ -11,6 +11,7 @@ from points.evaluation.book import Book
 from points.evaluation.conditions import (
     All,
     Amount,
+    Any,
     BirthdayNear,
     Condition,
     DateRange,
@@ -117,8 +118,21 @@ def test_days_around_a_birthday_with_a_limit_by_year_are_cautioned_in_both_langu
     assert found.texts()["en"].startswith("the days around a birthday may lie in two years")
     for kept in (BirthdayNear(whole_month=True), BirthdayNear()):
         assert cautions(fixed("a", 1, condition=kept, limits=once), NOON, []) == []
+    each = (Limit(scope="member", period="birthday", unit="uses", amount=1),)
+    assert cautions(fixed("a", 1, condition=BirthdayNear(before=3), limits=each), NOON, []) == []
     ever = (Limit(scope="member", period="ever", unit="uses", amount=1),)
     assert cautions(fixed("a", 1, condition=BirthdayNear(before=3), limits=ever), NOON, []) == []
+
+
+def test_limit_by_birthday_is_of_members_and_needs_the_condition() -> None:
+    def codes(condition: Condition | None, scope: str = "member") -> list[str]:
+        limits = (Limit(scope=scope, period="birthday", unit="uses", amount=1),)
+        return [one.code for one in contradictions(fixed("a", 1, condition=condition, limits=limits))]
+
+    web, near = OneOf(what="channel", values=frozenset({"web"})), BirthdayNear(before=3, after=3)
+    assert codes(near) == codes(All(of=(web, near))) == []
+    assert codes(None) == codes(web) == codes(Not(of=near)) == codes(Any(of=(web, near))) == ["birthday_not_asked"]
+    assert codes(near, "budget") == ["birthday_of_members"]
 
 
 def test_every_finding_has_a_sentence_in_both_languages_with_the_same_facts() -> None:

@@ -124,6 +124,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "period:week": ("每周", "a week"),
     "period:month": ("每月", "a month"),
     "period:year": ("每年", "a year"),
+    "period:birthday": ("每个生日", "a birthday"),
     "unit:points": ("分", "points"),
     "unit:uses": ("次", "uses"),
     "resets_on:": ("无", "never"),

@@ -24,7 +24,20 @@ from points.evaluation.conditions import (
     parts,
 )
 from points.evaluation.occasion import ACTIVITY, PURCHASE, Expiry
-from points.evaluation.rule import EVER, MEMBER, ORDER, POINTS, USES, Coupon, Fixed, Multiplier, Rate, Rule
+from points.evaluation.rule import (
+    BIRTHDAY,
+    BUDGET,
+    EVER,
+    MEMBER,
+    ORDER,
+    POINTS,
+    USES,
+    Coupon,
+    Fixed,
+    Multiplier,
+    Rate,
+    Rule,
+)
 from points.rules.findings import OCCASIONS, PERIODS, WORDS, Finding, Phrase
 
 PURCHASE_RATE = "purchase_rate"
@@ -86,9 +99,18 @@ def _of_limits(rule: Rule) -> Iterator[Finding]:
             yield Finding(field=f"limits.{number}.period", code="order_period")
         if limit.scope == ORDER and limit.unit == USES:
             yield Finding(field=f"limits.{number}.unit", code="order_uses")
+        if limit.period == BIRTHDAY and limit.scope == BUDGET:
+            yield Finding(field=f"limits.{number}.period", code="birthday_of_members")
+        if limit.period == BIRTHDAY and not _asks_for_birthday(rule):
+            yield Finding(field=f"limits.{number}.period", code="birthday_not_asked")
         if limit.name in names[:number]:
             other = f"limits.{names.index(limit.name)}"
             yield Finding(field=f"limits.{number}", code="limit_twice", facts={"other": other})
+
+
+def _asks_for_birthday(rule: Rule) -> bool:
+    needed = _needed(rule.condition) if rule.condition else []
+    return any(isinstance(one, BirthdayNear) for one in needed)
 
 
 def _of(rule: Rule) -> Iterator[Finding]:

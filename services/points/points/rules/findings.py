@@ -33,6 +33,11 @@ SENTENCES: Mapping[str, Phrase] = {
         "一笔订单只用一次规则：请限制积分",
         "a rule is used once by an order: limit its points",
     ),
+    "birthday_of_members": ("只有会员有生日：请用会员上限", "only members have birthdays: limit the member"),
+    "birthday_not_asked": (
+        "条件未要求生日：`birthday` 周期需要生日条件",
+        "nothing asks for a birthday: the period `birthday` needs that condition",
+    ),
     "limit_twice": ("与 {other} 限制的是同一项", "limits the same as {other}"),
     "says_nothing": ("{condition}与{occasion}无关", "{condition} says nothing about {occasion}"),
     "never_true": ("永不成立：{one}与{other}互斥", "never true: {one} and {other} exclude each other"),
@@ -57,9 +62,9 @@ SENTENCES: Mapping[str, Phrase] = {
     ),
     "birthday_in_two_periods": (
         "生日前后的日期可能跨越两个{period}：这样的会员会得到两次（例如 1 月 1 日生日，年前年后各一次）；"
-        "`whole_month`（生日当月）不跨年",
+        "`birthday` 周期按每个生日计算",
         "the days around a birthday may lie in two {period}: who has such a birthday gets it twice (on 1 January: "
-        "before New Year and after it); `whole_month` of a solar birthday lies in one year",
+        "before New Year and after it); the period `birthday` counts for each birthday",
     ),
     "multiplied_twice": (
         "规则 {rule} 第 {version} 版对同样的消费也加倍：两者都计算",
