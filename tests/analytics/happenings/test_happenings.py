@@ -65,11 +65,14 @@ async def test_orders_of_rewards_and_what_became_of_them(
     analytics_database: Database, analyst: httpx.AsyncClient
 ) -> None:
     cancelled = order(RewardOrderChanged, state="cancelled", previous_state="ordered")
-    await hear(analytics_database, order(RewardOrdered), order(RewardOrdered), cancelled)
+    sent = order(RewardOrderChanged, state="shipped", previous_state="accepted", tracking="SF24")
+    right = order(RewardOrderChanged, state="shipped", previous_state="shipped", tracking="SF42")
+    await hear(analytics_database, order(RewardOrdered), order(RewardOrdered), cancelled, sent, right)
     body = (await analyst.get("/v1/points/by-reward", params={**RANGE, "period": "week"})).json()
     (line,) = body["items"]
     assert line["happened"]["ordered"] == {"times": 2, "quantity": 4, "points": 1_000, "money": 1_800}
     assert line["happened"]["cancelled"]["times"] == 1
+    assert (line["happened"]["shipped"]["times"], line["happened"]["corrected"]["times"]) == (1, 1)
     assert [one["happened"] is None for one in body["periods"]].count(False) >= 1
 
 

@@ -10,6 +10,7 @@ import httpx
 
 from common.events import Contract, Event, event_of
 from common.events.activities import ActivityCompleted
+from common.events.members import MemberMerged
 from common.events.points import PointsClawedBack, PointsEarned
 from common.storage import Database
 from points.returns import crossing as crossings
@@ -159,6 +160,26 @@ async def test_event_sets_free_what_waits_for_it_and_nothing_that_waits_for_its_
     await happen(points_database, purchase(someone, "a", 100_00))
     await happen(points_database, did(someone, "v", "return_window_closed", order_id="a", occurred_at=day(7)))
     assert (await balance(points_database, someone), await pending(points_database, someone)) == ((130, 0), 7)
+
+
+async def test_each_event_sets_free_what_waits_for_it_alone_with_a_return_and_a_merge_between(
+    points_database: Database,
+) -> None:
+    for name, points, word in (("window", 30, "return_window_closed"), ("review", 20, "reviewed")):
+        waiting = {"kind": "event", "event": word}
+        await rule(points_database, name, {"kind": "fixed", "points": points}, waiting=waiting)
+    someone, other = await member(points_database), await member(points_database)
+    await happen(points_database, did(someone, "before", "reviewed", order_id="b"))
+    await happen(points_database, purchase(someone, "a", 100_00), purchase(someone, "b", 100_00))
+    assert (await balance(points_database, someone), await pending(points_database, someone)) == ((220, 0), 80)
+    await happen(points_database, refund("a", "r", 10_00))
+    assert (await balance(points_database, someone), await pending(points_database, someone)) == ((220, 0), 65)
+    await happen(points_database, did(someone, "v", "reviewed", order_id="a", occurred_at=day(7)))
+    assert (await balance(points_database, someone), await pending(points_database, someone)) == ((225, 0), 60)
+    merged = MemberMerged(merge_id=uuid4(), member_id=other, absorbed_member_id=someone, occurred_at=day(8))
+    await happen(points_database, event_of(merged, source=SHOP))
+    await happen(points_database, did(other, "w", "return_window_closed", order_id="a", occurred_at=day(9)))
+    assert (await balance(points_database, other), await pending(points_database, other)) == ((255, 0), 30)
 
 
 async def test_event_that_crosses_its_purchase_sets_it_free(points_database: Database) -> None:

@@ -182,6 +182,25 @@ async def test_purchase_that_met_limits_is_explained_as_it_was(points_database: 
     assert all([(await why(operator, key))["agrees"] for key in "abc"])
 
 
+async def test_which_of_several_limits_shut_a_rule_out_of_a_purchase_is_not_claimed(
+    points_database: Database, operator: Client
+) -> None:
+    """It was the year's: the first that is named, the month's, had room again."""
+    someone = await member(points_database)
+    month = {"scope": "member", "period": "month", "unit": "points", "amount": 500}
+    year = {"scope": "member", "period": "year", "unit": "uses", "amount": 1}
+    order = {"scope": "order", "unit": "points", "amount": 90}
+    await rule(points_database, "extra", {"kind": "fixed", "points": 50}, limits=[order, month, year])
+    await happen(points_database, purchase(someone, "a", 10_00, at=day(0)), purchase(someone, "b", 10_00, at=day(40)))
+    (extra,) = [one for one in (await why(operator, "b"))["outcomes"] if one["rule"] == "extra"]
+    assert (extra["reason"], extra["points"]) == ("one_limit_reached", 0)
+    assert extra["facts"] == {"limits": ["member:month:points", "member:year:uses"]}
+    assert "每会员每月上限 500 分" in extra["texts"]["zh-CN"]
+    assert "每会员每年上限 1 次" in extra["texts"]["zh-CN"]
+    assert "500 points per member a month" in extra["texts"]["en"]
+    assert "1 uses per member a year" in extra["texts"]["en"]
+
+
 async def test_purchase_that_nobody_knows_cannot_be_explained(operator: Client) -> None:
     answer = await operator.get(EXPLAIN, params={"source": SHOP, "order_id": "none"})
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_purchase")

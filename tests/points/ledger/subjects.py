@@ -46,7 +46,14 @@ class InMemory:
     def credit(self, order: str, points: int, expires: int, waits: int) -> None:
         available_at, event = (instant(waits) if waits else None), waits == NEVER
         why = self.cause("earned", order)
-        domain.credit(self.wallet, points, why, instant(expires), available_at=available_at, waits=event)
+        domain.credit(
+            self.wallet,
+            points,
+            why,
+            instant(expires),
+            available_at=available_at,
+            waits="return_window_closed" if event else "",
+        )
 
     def release(self, order: str) -> None:
         for lot in [lot for lot in self.wallet.lots or () if lot.order_id == order and lot.available_at is None]:
@@ -139,7 +146,14 @@ class InPostgres:
         async def work(tx: Transaction, wallet: Wallet) -> None:
             available_at, event = (instant(waits) if waits else None), waits == NEVER
             why = self.cause("earned", order)
-            domain.credit(wallet, points, why, instant(expires), available_at=available_at, waits=event)
+            domain.credit(
+                wallet,
+                points,
+                why,
+                instant(expires),
+                available_at=available_at,
+                waits="return_window_closed" if event else "",
+            )
 
         self._move(work)
 

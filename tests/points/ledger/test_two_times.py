@@ -38,7 +38,7 @@ class Story:
                 why,
                 None if expires is None else days(expires),
                 available_at=None if available is None else days(available),
-                waits=times.get("waits", False),
+                waits="return_window_closed" if times.get("waits") else "",
             )
 
         await self.at(day, work)

@@ -83,15 +83,15 @@ async def test_event_ends_the_waiting_in_all_wallets_of_the_purchase(points_data
     await earn(points_database, someone, 7, "b", waits=True)
     async with points_database.transaction() as tx:
         wallets = await ledger.lock(tx, [someone])
-        assert await ledger.release(tx, wallets, someone, SHOP, "a", reason="window_closed") == 35
-        assert await ledger.release(tx, wallets, someone, SHOP, "a", reason="window_closed") == 0
+        assert await ledger.release(tx, wallets, someone, SHOP, "a", reason="return_window_closed") == 35
+        assert await ledger.release(tx, wallets, someone, SHOP, "a", reason="return_window_closed") == 0
         await ledger.save(tx, wallets)
     assert await written(points_database, someone) == {"balance": 30, "pending": 7}
     assert await written(points_database, someone, "growth") == {"balance": 5}
     events = await told(points_database, "points.released.v1")
     assert {(one["wallet"], one["points"], one["reason"]) for one in events} == {
-        ("points", 30, "window_closed"),
-        ("growth", 5, "window_closed"),
+        ("points", 30, "return_window_closed"),
+        ("growth", 5, "return_window_closed"),
     }
     await must_hold(points_database, someone)
 

@@ -14,6 +14,7 @@ from points.ledger.domain import EARNED, Cause, Wallet, credit
 SHOP = "//shop.example/tills/1"
 NOW = datetime.now(UTC)
 """Fixed for one run: the database's clock is real."""
+WINDOW = "return_window_closed"
 
 
 def days(number: float) -> datetime:
@@ -58,7 +59,7 @@ async def earn(
 ) -> int:
     async with at_work(database, member_id, name) as (tx, wallet):
         why = cause(tx, EARNED, order, at=at)
-        return credit(wallet, points, why, expires, available_at=available, waits=waits)
+        return credit(wallet, points, why, expires, available_at=available, waits=WINDOW if waits else "")
 
 
 async def spend(database: Database, member_id: UUID, points: int, reference: str = "", **options: Any) -> int:

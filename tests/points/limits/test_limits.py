@@ -13,7 +13,19 @@ from common.events import Event
 from common.events.purchases import PurchaseLine, RefundLine
 from common.storage import Database
 from tests.points.activities.test_activities import did
-from tests.points.world import PAYLOADS, day, happen, member, programme, purchase, refund, rows, rule, tiers, value
+from tests.points.world import (
+    PAYLOADS,
+    day,
+    happen,
+    member,
+    programme,
+    purchase,
+    refund,
+    rows,
+    rule,
+    tiers,
+    value,
+)
 from tests.servers import patient
 
 USED = "SELECT rule, holder, period, points, uses FROM limit_usage ORDER BY rule, period, points"

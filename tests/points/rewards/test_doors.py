@@ -29,6 +29,8 @@ DOORS = [
     ("POST", f"/v1/reward-orders/{SOMEBODY}/payment", "rewards:order"),
     ("POST", f"/v1/reward-orders/{SOMEBODY}/picking", "rewards:fulfil"),
     ("POST", f"/v1/reward-orders/{SOMEBODY}/shipment", "rewards:fulfil"),
+    ("PUT", f"/v1/reward-orders/{SOMEBODY}/shipment", "rewards:fulfil"),
+    ("PUT", f"/v1/reward-orders/{SOMEBODY}/address", "rewards:fulfil"),
     ("POST", f"/v1/reward-orders/{SOMEBODY}/delivery", "rewards:fulfil"),
     ("POST", f"/v1/reward-orders/{SOMEBODY}/fulfilment", "rewards:fulfil"),
     ("POST", f"/v1/reward-orders/{SOMEBODY}/cancellation", "rewards:order"),

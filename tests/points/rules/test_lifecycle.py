@@ -204,7 +204,9 @@ async def test_warnings_name_rules_that_pay_the_same(operator: Client) -> None:
         f"{RULES}/validate",
         json={"rule": "tea", "definition": {**RATE, "when": {"kind": "tier", "one_of": ["jade"]}}},
     )
-    assert {"field": "when", "reason": "the programme has no tier jade"} in checked.json()["warnings"]
+    text = "the programme has no tier jade"
+    texts = {"zh-CN": "本计划没有等级 jade", "en": text}
+    assert {"field": "when", "code": "no_tiers", "reason": text, "texts": texts} in checked.json()["warnings"]
 
 
 async def test_warnings_name_rules_that_will_pay_the_same(operator: Client) -> None:

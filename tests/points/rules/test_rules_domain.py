@@ -1,18 +1,31 @@
 """What a rule contradicts, what it overlaps with, and which version counts when."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from string import Formatter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from points.evaluation.book import Book
-from points.evaluation.conditions import All, Amount, Condition, DateRange, Not, OneOf, TimeWindow, Weekday
+from points.evaluation.conditions import (
+    All,
+    Amount,
+    Any,
+    BirthdayNear,
+    Condition,
+    DateRange,
+    Not,
+    OneOf,
+    TimeWindow,
+    Weekday,
+)
 from points.evaluation.matching import Situation, compiled
 from points.evaluation.narrowing import narrowed
 from points.evaluation.occasion import Expiry
 from points.evaluation.rule import Coupon, Limit, Retirement, Waiting
 from points.rules.domain import cautions, contradictions, disjoint, overlaps
+from points.rules.findings import SENTENCES
 from tests.points.evaluation.world import LONG_AGO, NOON, SHANGHAI, bought, fixed, rate, rule, someone, times
 
 WORDS = ("web", "app", "till")
@@ -95,6 +108,47 @@ def test_cautions_and_overlaps() -> None:
     assert overlaps(rate("a", condition=web), [rate("b", condition=app), rate("a"), fixed("c", 1)]) == []
     assert len(overlaps(rate("a", condition=web), [rate("b"), rate("d", group="g")])) == 2
     assert overlaps(rate("a", group="g"), [rate("d", group="g")]) == []
+
+
+def test_days_around_a_birthday_with_a_limit_by_year_are_cautioned_in_both_languages() -> None:
+    once = (Limit(scope="member", period="year", unit="uses", amount=1),)
+    (found,) = cautions(fixed("a", 1, condition=BirthdayNear(before=3, after=3), limits=once), NOON, [])
+    assert (found.field, found.code) == ("limits.0.period", "birthday_in_two_periods")
+    assert found.texts()["zh-CN"].startswith("生日前后的日期可能跨越两个自然年")
+    assert found.texts()["en"].startswith("the days around a birthday may lie in two years")
+    for kept in (BirthdayNear(whole_month=True), BirthdayNear()):
+        assert cautions(fixed("a", 1, condition=kept, limits=once), NOON, []) == []
+    each = (Limit(scope="member", period="birthday", unit="uses", amount=1),)
+    assert cautions(fixed("a", 1, condition=BirthdayNear(before=3), limits=each), NOON, []) == []
+    ever = (Limit(scope="member", period="ever", unit="uses", amount=1),)
+    assert cautions(fixed("a", 1, condition=BirthdayNear(before=3), limits=ever), NOON, []) == []
+
+
+def test_limit_by_birthday_is_of_members_and_needs_the_condition() -> None:
+    def codes(condition: Condition | None, scope: str = "member") -> list[str]:
+        limits = (Limit(scope=scope, period="birthday", unit="uses", amount=1),)
+        return [one.code for one in contradictions(fixed("a", 1, condition=condition, limits=limits))]
+
+    web, near = OneOf(what="channel", values=frozenset({"web"})), BirthdayNear(before=3, after=3)
+    assert codes(near) == codes(All(of=(web, near))) == []
+    assert codes(None) == codes(web) == codes(Not(of=near)) == codes(Any(of=(web, near))) == ["birthday_not_asked"]
+    assert codes(near, "budget") == ["birthday_of_members"]
+
+
+def test_every_finding_has_a_sentence_in_both_languages_with_the_same_facts() -> None:
+    for zh, en in SENTENCES.values():
+        facts = [{name for _, name, _, _ in Formatter().parse(text) if name} for text in (zh, en)]
+        assert facts[0] == facts[1]
+        assert zh != en
+
+
+def test_conditions_in_findings_are_named_in_the_language_of_the_sentence() -> None:
+    never = All(of=(Amount(at_least=5, below=7), Amount(at_least=8), Weekday(days=frozenset({1, 7}))))
+    (found,) = contradictions(rate(condition=never))
+    assert found.texts() == {
+        "zh-CN": "永不成立：金额从 5 起、不到 7 与金额从 8 起互斥",
+        "en": "never true: amount from 5 below 7 and amount from 8 exclude each other",
+    }
 
 
 INSTANTS = [datetime(2025, 1, 1, tzinfo=UTC) + n * DAY for n in range(5)]

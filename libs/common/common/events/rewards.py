@@ -39,7 +39,8 @@ class RewardOrdered(RewardOrder):
 
 class RewardOrderChanged(RewardOrder):
     """Fulfilment went on. `state`: `awaiting_payment`, `accepted`, `picking`, `shipped`, `delivered`, `fulfilled`,
-    `cancelled`, `returned`. `to_refund` is money that was paid for what was cancelled or returned.
+    `cancelled`, `returned`; the same as `previous_state` where only carrier or tracking were corrected. `to_refund` is
+    money that was paid for what was cancelled or returned.
     """
 
     TYPE: ClassVar[str] = "reward.order_changed.v1"

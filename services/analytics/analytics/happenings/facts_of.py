@@ -105,4 +105,6 @@ def moment(event: Event[Any]) -> Any:
 def _word(data: Any) -> str:
     if isinstance(data, DrawPlayed):
         return "won" if data.prize else "lost"
+    if isinstance(data, RewardOrderChanged) and data.state == data.previous_state:
+        return "corrected"
     return str(data.state)

@@ -92,6 +92,7 @@ LEDGER = (
         available_at timestamptz,
         pending boolean NOT NULL,
         released bigint,
+        waits text,
         CONSTRAINT pk_lots PRIMARY KEY (member_id, wallet, sequence),
         CONSTRAINT ck_lots_remaining CHECK (remaining BETWEEN 0 AND points)
     )
@@ -215,7 +216,7 @@ ROWS = (
     CREATE TYPE lot_row AS (
         member_id uuid, wallet text, sequence bigint, points bigint, remaining bigint, earned_at timestamptz,
         expires_at timestamptz, order_source text, order_id text, available_at timestamptz, pending boolean,
-        released bigint
+        released bigint, waits text
     )
     """,
     """
@@ -249,6 +250,7 @@ COMMENTS = {
     "lot_restorations.renewed": "had expired meanwhile: the points are in the lot that was opened then",
     "lots.pending": "it waits",
     "lots.released": "sequence of the transfer that ended its waiting",
+    "lots.waits": "for which event, before it can be spent",
     "lots.sequence": "of the credit that opened it",
     "wallet_checks.sequence": "of the last transfer that was folded",
     "wallet_checks.balance": "folded from transfers",

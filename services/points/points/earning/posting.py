@@ -50,7 +50,7 @@ def credit_all(
             cause,
             one.expires_at,
             available_at=one.available_at,
-            waits=bool(one.waits),
+            waits=one.waits,
         )
         pending = bool(one.waits) or (one.available_at is not None and one.available_at > of.recorded_at)
         best = one.shares[0] if len(one.shares) == 1 else greatest(one.shares)

@@ -56,6 +56,20 @@ def days_from_birthday(birthday: Birthday, day: date, leap_day: str) -> int | No
     return _nearest([this, *(birthday_in(birthday, year, leap_day) for year in (day.year - 1, day.year + 1))], day)
 
 
+def birthday_year(birthday: Birthday, day: date) -> int | None:
+    """The year, in the birthday's own calendar, whose keeping of it is nearest to a day; of two the earlier one."""
+    years = (day.year - 1, day.year, day.year + 1)
+    kept = [(abs((day - one).days), year) for year in years if (one := birthday_in(birthday, year, FEB_28))]
+    return min(kept)[1] if kept else None
+
+
+def next_birthday_year(birthday: Birthday, day: date) -> date | None:
+    """The first day that is nearer to the keeping after the one `day` is nearest to; None when that is not known."""
+    year = birthday_year(birthday, day)
+    this, following = ((birthday_in(birthday, year + more, FEB_28) if year else None) for more in (0, 1))
+    return this + timedelta(days=(following - this).days // 2 + 1) if this and following else None
+
+
 def same_month(birthday: Birthday, day: date) -> bool:
     """Whether the day lies in the birthday's month of its own calendar."""
     if birthday.calendar == LUNAR:

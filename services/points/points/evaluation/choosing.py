@@ -57,7 +57,7 @@ def counting(
 def _open(rule: Rule, situation: Situation, usage: Usage | None, rooms: dict[str, Room]) -> bool:
     if usage is None:
         return True
-    room = usage.room(rule, situation.person.member_id, situation.local.date())
+    room = usage.room(rule, situation.person, situation.local.date())
     rooms[rule.key] = room
     return room.closed is None
 

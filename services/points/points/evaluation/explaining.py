@@ -96,9 +96,18 @@ def _left_out(entry: Entry, code: str, by: Entry | None, situation: Situation, r
     if code == OUTRANKED and by is not None:
         return Reason("ended_by", {"by": by.rule.key, "priority": by.rule.priority})
     if code == CLOSED:
-        return Reason("limit_reached", _limit_facts(rooms[rule.key]))
+        return _shut_out(rooms[rule.key])
     assert rule.condition is not None
     return why_not(rule.condition, situation) or Reason("other", {})
+
+
+def _shut_out(room: Room) -> Reason:
+    """By the limit, or by one of several when it is not known which."""
+    if not room.instead:
+        return Reason("limit_reached", _limit_facts(room))
+    limits = [(room.closed or room.tightest, room.resets_at), *room.instead]
+    each = [Reason("perhaps_limit", _limit_facts(Room(0, limit, limit, resets))) for limit, resets in limits]
+    return Reason("one_limit_reached", {"limits": [limit.name for limit, _ in limits if limit]}, tuple(each))
 
 
 def _limit_facts(room: Room) -> dict[str, Any]:

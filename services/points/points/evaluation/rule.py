@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
-from uuid import UUID
 
 from points.evaluation.conditions import Condition, LineFilter
-from points.evaluation.occasion import PURCHASE, Expiry
+from points.evaluation.occasion import PURCHASE, Expiry, Person
 
 ORDER, MEMBER, BUDGET = "order", "member", "budget"
-EVER, DAY, WEEK, MONTH, YEAR = "ever", "day", "week", "month", "year"
+EVER, DAY, WEEK, MONTH, YEAR, BIRTHDAY = "ever", "day", "week", "month", "year", "birthday"
 POINTS, USES = "points", "uses"
 
 
@@ -59,7 +58,7 @@ Effect = Rate | Fixed | Multiplier | Coupon
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """At most `amount` (`unit`: points or uses) per order, or for the member or of the budget of all, per period of the
-    programme's calendar.
+    programme's calendar, or per birthday of the member.
     """
 
     scope: str
@@ -124,17 +123,19 @@ class Room(NamedTuple):
     """What a rule may still give a member at that time. `points` None: no end.
 
     `closed`: the limit that leaves nothing; `tightest`: the one that bounds `points`. `resets_at` is of the one named.
+    `instead`: it may as well be one of these that left nothing, each with when it begins anew (of the past only).
     """
 
     points: int | None = None
     closed: Limit | None = None
     tightest: Limit | None = None
     resets_at: date | None = None
+    instead: tuple[tuple[Limit, date | None], ...] = ()
 
 
 class Usage(Protocol):
     """What limits have been used up to now; `points.limits` keeps it."""
 
-    def room(self, rule: Rule, member_id: UUID, day: date) -> Room:
-        """Of a rule with limits, on that day of the programme's calendar."""
+    def room(self, rule: Rule, person: Person, day: date) -> Room:
+        """Of a rule with limits, for this person on that day of the programme's calendar."""
         ...

@@ -49,6 +49,14 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{scope}{period}上限 {limit_amount} {unit}已用完，恢复日期：{resets_on}。",
         "The limit of {limit_amount} {unit} {scope} {period} is used up; it begins anew on: {resets_on}.",
     ),
+    "one_limit_reached": (
+        "以下上限之一当时已用完（未记录是哪一个）：{inner}",
+        "One of these limits was used up then, which one is not recorded: {inner}",
+    ),
+    "perhaps_limit": (
+        "{scope}{period}上限 {limit_amount} {unit}（恢复日期：{resets_on}）。",
+        "{limit_amount} {unit} {scope} {period}, which begins anew on: {resets_on}.",
+    ),
     "for_purchases": ("此规则只适用于消费。", "The rule is for purchases."),
     "for_activity": ("此规则只适用于活动 {wanted}。", "The rule is for activity {wanted}."),
     "retired": ("规则自 {since} 起已停用。", "The rule is retired since {since}."),
@@ -116,6 +124,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "period:week": ("每周", "a week"),
     "period:month": ("每月", "a month"),
     "period:year": ("每年", "a year"),
+    "period:birthday": ("每个生日", "a birthday"),
     "unit:points": ("分", "points"),
     "unit:uses": ("次", "uses"),
     "resets_on:": ("无", "never"),

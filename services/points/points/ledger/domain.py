@@ -105,21 +105,21 @@ def credit(
     expires_at: datetime | None,
     *,
     available_at: datetime | None = None,
-    waits: bool = False,
+    waits: str = "",
     from_account: str = ISSUE,
     earned_at: datetime | None = None,
 ) -> int:
     """Give points: debt is repaid first, only the rest opens a lot. Returns the sequence of the credit.
 
-    With `available_at` ahead, or `waits` (for an event), the lot is pending, and debt is repaid when it is released.
+    With `available_at` ahead, or `waits` (for the event of that name), the lot is pending, and debt is repaid when it
+    is released.
     `earned_at` is when the points were earned, where that is not when they came here (gifts, merges).
     """
     earned, now = earned_at or cause.occurred_at, cause.recorded_at
     if waits or (available_at is not None and available_at > now):
         sequence = transfer(wallet, from_account, PENDING, points, cause)
-        lot = Lot(
-            sequence, points, points, earned, expires_at, cause.order_source, cause.order_id, available_at, pending=True
-        )
+        order = cause.order_source, cause.order_id
+        lot = Lot(sequence, points, points, earned, expires_at, *order, available_at, pending=True, waits=waits or None)
         open_lot(wallet, lot, now)
         return sequence
     sequence = transfer(wallet, from_account, WALLET, points, cause)

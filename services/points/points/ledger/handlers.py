@@ -202,8 +202,8 @@ async def release(
     reason: str = "return_window_closed",
 ) -> int:
     """End the waiting of a purchase's points in all wallets of the member, at `occurred_at` (default now), because of
-    `reason`: of those that wait for an event, not of those that wait for their day. Returns how many points; 0 when
-    none wait any more.
+    `reason`: of those that wait for this event, not of those that wait for another or for their day. Returns how many
+    points; 0 when none wait any more.
     """
     for name, lot in await lots.waiting_of_order(tx, member_id, source, order_id):
         admit(wallets.of(member_id, name), [lot])
@@ -214,7 +214,7 @@ async def release(
             known = {lot.sequence: lot for lot in (*(wallet.lots or ()), *wallet.opened)}
             for _, lot in sorted(known.items()):
                 of_order = (lot.order_source, lot.order_id) == (source, order_id)
-                if of_order and lot.pending and lot.available_at is None and lot.remaining:
+                if of_order and lot.pending and lot.waits == reason and lot.remaining:
                     points += lot.remaining
                     domain.release(wallet, lot, cause)
     return points

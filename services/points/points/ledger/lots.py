@@ -13,7 +13,8 @@ from points.ledger.wallet import Lot, SpendingOrder, Wallet, admit, admit_up_to,
 FIRST_PART = 32
 """Lots of a wallet that are read first; the next time eight times as many."""
 
-_LOT = """sequence, points, remaining, earned_at, expires_at, order_source, order_id, available_at, pending, released"""
+_LOT = """sequence, points, remaining, earned_at, expires_at, order_source, order_id, available_at, pending, released,
+    waits"""
 _ASKED = """
     unnest(CAST(:member_ids AS uuid[]), CAST(:wallets AS text[])) AS asked(member_id, wallet)
 """
@@ -71,7 +72,7 @@ _OF_ORDERS = f"""
 """
 _OF_DEBIT = """
     SELECT used.points AS taken, used.points - COALESCE(sum(back.points), 0) AS left_over, lots.sequence AS lot,
-        lots.points, remaining, earned_at, expires_at, order_source, order_id, available_at, pending, released
+        lots.points, remaining, earned_at, expires_at, order_source, order_id, available_at, pending, released, waits
     FROM lot_consumptions AS used
     JOIN lots ON lots.member_id = used.member_id AND lots.wallet = used.wallet AND lots.sequence = used.lot_sequence
     LEFT JOIN lot_restorations AS back ON back.member_id = used.member_id AND back.wallet = used.wallet

@@ -40,7 +40,7 @@ _ADD_TRANSFERS = """
 """
 _ADD_LOTS = """
     INSERT INTO lots (member_id, wallet, sequence, points, remaining, earned_at, expires_at, order_source, order_id,
-        available_at, pending, released)
+        available_at, pending, released, waits)
     SELECT * FROM unnest(CAST(:rows AS lot_row[]))
 """
 _SET_LOTS = """
@@ -131,6 +131,7 @@ async def save(tx: Transaction, moved: Sequence[Wallet]) -> None:
             lot.available_at,
             lot.pending,
             lot.released,
+            lot.waits,
         )
         for wallet in moved
         for lot in wallet.opened

@@ -79,6 +79,7 @@ lots = Table(
     instant("available_at", nullable=True),
     Column("pending", Boolean, nullable=False, comment="it waits"),
     Column("released", BigInteger, nullable=True, comment="sequence of the transfer that ended its waiting"),
+    Column("waits", Text, nullable=True, comment="for which event, before it can be spent"),
     CheckConstraint("points > 0", name="points"),
     Index(
         "ix_lots_open",

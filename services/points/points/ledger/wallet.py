@@ -50,9 +50,9 @@ class Restoration(NamedTuple):
 class Lot:
     """What a credit left to spend; its id is the `sequence` of that credit in the member's wallet.
 
-    A pending lot waits until `available_at`, or for an event when that is None; `released` is the sequence of the
-    transfer that ended its waiting. `swept` (loaded only where a return needs it) is what the sweep wrote down as
-    expired of it: by which transfer, how many points.
+    A pending lot waits until `available_at`, or for the event that `waits` names when that is None; `released` is the
+    sequence of the transfer that ended its waiting. `swept` (loaded only where a return needs it) is what the sweep
+    wrote down as expired of it: by which transfer, how many points.
     """
 
     sequence: int
@@ -65,6 +65,7 @@ class Lot:
     available_at: datetime | None = None
     pending: bool = False
     released: int | None = None
+    waits: str | None = None
     swept: tuple[tuple[int, int], ...] = ()
 
 

@@ -9,11 +9,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from points.accruals.domain import Purchase, taken_in_total
-from points.evaluation.calendar import week_start
+from points.evaluation.calendar import birthday_year, next_birthday_year, week_start
 from points.evaluation.earned import Evaluation
 from points.evaluation.matching import Situation, Test, of_occasion
-from points.evaluation.occasion import Occasion, Person
-from points.evaluation.rule import BUDGET, EVER, ORDER, POINTS, Limit, Room, Rule
+from points.evaluation.occasion import Birthday, Occasion, Person
+from points.evaluation.rule import BIRTHDAY, BUDGET, EVER, ORDER, POINTS, Limit, Room, Rule
 from points.evaluation.sums import spread
 
 EVERYBODY = UUID(int=0)
@@ -26,7 +26,7 @@ _UNLIMITED = 2**62
 
 class RowKey(NamedTuple):
     """A rule's usage by a member, or by EVERYBODY, in a period: `ever`, `day:2026-11-22`, `week:` and its first day,
-    `month:2026-11`, `year:2026`.
+    `month:2026-11`, `year:2026`, `birthday:2026` (the nearest one, by the year of its own calendar).
     """
 
     rule: str
@@ -90,7 +90,13 @@ def period_of(period: str, day: date, first_day_of_week: int) -> str:
     return EVER
 
 
-def next_period(period: str, day: date, first_day_of_week: int) -> date | None:
+def birthday_period(birthday: Birthday | None, day: date) -> str:
+    """The birthday that is nearest to a day, so that days around one lie in one period whatever year they are in."""
+    year = birthday_year(birthday, day) if birthday else None
+    return f"{BIRTHDAY}:{day.year if year is None else year:04}"
+
+
+def next_period(period: str, day: date, first_day_of_week: int, birthday: Birthday | None = None) -> date | None:
     """The first day of the period after the one that the day lies in; None for never."""
     try:
         match period:
@@ -102,12 +108,16 @@ def next_period(period: str, day: date, first_day_of_week: int) -> date | None:
                 return date(day.year + day.month // 12, day.month % 12 + 1, 1)
             case "year":
                 return date(day.year + 1, 1, 1)
+            case "birthday":
+                return next_birthday_year(birthday, day) if birthday else None
     except (OverflowError, ValueError):
         pass
     return None
 
 
-def rows_of(rule: Rule, member_id: UUID, day: date, first_day_of_week: int) -> list[tuple[Limit, RowKey | None]]:
+def rows_of(
+    rule: Rule, member_id: UUID, day: date, first_day_of_week: int, birthday: Birthday | None = None
+) -> list[tuple[Limit, RowKey | None]]:
     """Which row each limit of the rule counts in; limits per order count nowhere."""
     return [
         (
@@ -117,7 +127,10 @@ def rows_of(rule: Rule, member_id: UUID, day: date, first_day_of_week: int) -> l
             else RowKey(
                 rule.key,
                 EVERYBODY if limit.scope == BUDGET else member_id,
-                period_of(limit.period, day, first_day_of_week),
+                # Apart, since what is remembered of other periods holds for everybody.
+                birthday_period(birthday, day)
+                if limit.period == BIRTHDAY
+                else period_of(limit.period, day, first_day_of_week),
             ),
         )
         for limit in rule.limits
@@ -133,19 +146,22 @@ class Usage:
     takings: dict[tuple[str, str, str], list[Taking]] = field(default_factory=dict)
     changed: dict[tuple[tuple[str, str, str], RowKey], Taking] = field(default_factory=dict)
     exhausted: list[Exhausted] = field(default_factory=list)
+    birthdays: dict[UUID, Birthday] = field(default_factory=dict)
 
-    def room(self, rule: Rule, member_id: UUID, day: date) -> Room:
-        """What the rule may still give the member on that day."""
-        least, tightest = _UNLIMITED, None
-        for limit, key in rows_of(rule, member_id, day, self.first_day_of_week):
+    def room(self, rule: Rule, person: Person, day: date) -> Room:
+        """What the rule may still give the person on that day. Where that asks for a birthday, `take` needs it too."""
+        least, tightest, birthday = _UNLIMITED, None, person.birthday
+        if birthday is not None:
+            self.birthdays[person.member_id] = birthday
+        for limit, key in rows_of(rule, person.member_id, day, self.first_day_of_week, birthday):
             left = self._left(limit, key)
             if left <= 0:
-                return Room(0, limit, limit, next_period(limit.period, day, self.first_day_of_week))
+                return Room(0, limit, limit, next_period(limit.period, day, self.first_day_of_week, birthday))
             if limit.unit == POINTS and left < least:
                 least, tightest = left, limit
         if tightest is None:
             return Room()
-        return Room(least, None, tightest, next_period(tightest.period, day, self.first_day_of_week))
+        return Room(least, None, tightest, next_period(tightest.period, day, self.first_day_of_week, birthday))
 
     def _left(self, limit: Limit, key: RowKey | None) -> int:
         row = self.rows.get(key) if key else None
@@ -163,8 +179,10 @@ class Usage:
         purchase: Purchase | None = None,
     ) -> None:
         """Count what the occasion was given, less what has come back of its `purchase` already."""
+        birthday = self.birthdays.get(member_id) if self.birthdays else None
         for rule, points, by_line in evaluation.used:
-            rows = [(one, key) for one, key in rows_of(rule, member_id, day, self.first_day_of_week) if key is not None]
+            found = rows_of(rule, member_id, day, self.first_day_of_week, birthday)
+            rows = [(one, key) for one, key in found if key is not None]
             before = [self._left(limit, key) for limit, key in rows]
             for key in in_order({key for _, key in rows}):
                 one = Taking(occasion.kind, occasion.source, occasion.key, *key, points, 1, 0, 0, by_line)
@@ -224,6 +242,10 @@ def wanted_rows(
             if possible is None or possible(situation):
                 rows = rows_of(rule, member_id, situation.local.date(), first_day_of_week)
                 found.update(key for _, key in rows if key is not None)
+                if any(limit.period == BIRTHDAY for limit, _ in rows):
+                    # Whose birthday it is and when is not known yet: the one of this year, or a neighbour's.
+                    year = situation.local.year
+                    found.update(RowKey(rule.key, member_id, f"{BIRTHDAY}:{year + more:04}") for more in (-1, 0, 1))
     return found
 
 

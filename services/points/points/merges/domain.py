@@ -103,6 +103,7 @@ def _same(lot: Lot, sequence: int, points: int) -> Lot:
         lot.order_id,
         lot.available_at,
         pending=lot.pending,
+        waits=lot.waits,
     )
 
 

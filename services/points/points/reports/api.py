@@ -160,7 +160,10 @@ class RuleFigures(ResponseBody):
     cut: int = Field(
         description="Points that a limit or a budget cut off, of purchases and activities that earned something."
     )
-    taken_back: int = Field(description="Its share of what returns took back, rounded.")
+    taken_back: int = Field(
+        description="Of what returns took back of each credit, in proportion to what the rule gave of it, whatever "
+        "lines came back; rounded."
+    )
 
 
 class RulesReport(ResponseBody):

@@ -156,7 +156,7 @@ class Correcting:
                 cause,
                 after.expires_at,
                 available_at=after.available_at,
-                waits=bool(after.waits),
+                waits=after.waits,
             )
         else:
             taken = take(wallet, -correction.points, cause, ISSUE, policy)

@@ -8,6 +8,7 @@ from fastapi import Body, Response
 from common.http import CurrentCaller, IfMatch, Router, Tx, allow, etag, may_answer
 from points.reward_fulfilment import handlers
 from points.reward_fulfilment.models import (
+    AddressCorrectionBody,
     CancelBody,
     CheckInBody,
     CheckInResponse,
@@ -76,6 +77,36 @@ async def ship(
         carrier=body.carrier,
         tracking=body.tracking,
     )
+    return _answer(after, response)
+
+
+@router.put(
+    "/v1/reward-orders/{order_id}/shipment",
+    dependencies=[allow("rewards:fulfil")],
+    responses=ANSWERS,
+    summary="Correct the carrier or tracking number of what went out",
+)
+async def correct_shipment(
+    order_id: UUID, body: ShipBody, tx: Tx, caller: CurrentCaller, seen: IfMatch, response: Response
+) -> OrderSummary:
+    """While it is shipped or delivered; the member is told as of the shipment. The same again changes nothing."""
+    after = await handlers.correct_shipment(
+        tx, caller, order_id, seen=seen, carrier=body.carrier, tracking=body.tracking, note=body.note
+    )
+    return _answer(after, response)
+
+
+@router.put(
+    "/v1/reward-orders/{order_id}/address",
+    dependencies=[allow("rewards:fulfil")],
+    responses=may_answer(404, 409, 412, 422, 503),
+    summary="Correct where goods go, before they went out",
+)
+async def correct_address(
+    order_id: UUID, body: AddressCorrectionBody, tx: Tx, caller: CurrentCaller, seen: IfMatch, response: Response
+) -> OrderSummary:
+    """While it is awaiting payment, accepted or picked. The same again changes nothing."""
+    after = await handlers.correct_address(tx, caller, order_id, body.address.model_dump(), seen=seen, note=body.note)
     return _answer(after, response)
 
 

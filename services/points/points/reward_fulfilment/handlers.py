@@ -9,6 +9,7 @@ from common.events.rewards import RewardOrderChanged
 from common.http import check_revision
 from common.security.callers import SYSTEM, Caller
 from common.storage import Transaction
+from points import keyring
 from points.ledger import handlers as ledger
 from points.ledger.domain import Cause, GivenBack, Wallet
 from points.ledger.handlers import Wallets
@@ -16,13 +17,16 @@ from points.merges import handlers as merges
 from points.reward_offers.handlers import WALLET
 from points.reward_orders import domain, issuing, store
 from points.reward_orders.domain import ACCEPTED, AWAITING_PAYMENT, CANCELLED, FULFILLED, SHIPPED, Order
-from points.reward_orders.handlers import REWARD, told
+from points.reward_orders.handlers import ADDRESS as SEALED_FOR
+from points.reward_orders.handlers import REWARD, address_of, told
 from points.reward_orders.refusals import OrderUnknownError
 from points.reward_tickets import handlers as tickets
 from points.reward_tickets.domain import Ticket, TicketOfOtherRewardError
 from points.rewards import handlers as rewards
 
 BACK = "given_back"
+ADDRESS, SHIPMENT = "address", "shipment"
+"""What can be corrected."""
 NOT_PAID = "not_paid_in_time"
 OVERDUE_LIMIT = 200
 OPERATOR = "rewards:fulfil"
@@ -53,6 +57,47 @@ async def advance(
     if state == SHIPPED:
         after = replace(after, carrier=carrier, tracking=tracking)
     await _keep(tx, caller, before, after, note, {"carrier": carrier, "tracking": tracking})
+    return after
+
+
+async def correct_shipment(
+    tx: Transaction, caller: Caller, order_id: UUID, *, seen: int | None, carrier: str, tracking: str, note: str = ""
+) -> Order:
+    """Put right who carries the parcel and its number, and tell it. The same again changes nothing. Raises
+    OrderUnknownError, NotCorrectableError, AddressNotNeededError, ProblemError (412).
+    """
+    before = await _locked_row(tx, order_id, seen)
+    after = replace(domain.corrected(before, SHIPMENT, tx.now), carrier=carrier, tracking=tracking)
+    if (before.carrier, before.tracking) == (carrier, tracking):
+        return before
+    was = {"previous_carrier": before.carrier, "previous_tracking": before.tracking}
+    await _keep(
+        tx, caller, before, after, note, {"corrected": SHIPMENT, "carrier": carrier, "tracking": tracking, **was}
+    )
+    return after
+
+
+async def correct_address(
+    tx: Transaction,
+    caller: Caller,
+    order_id: UUID,
+    address: Mapping[str, str],
+    *,
+    seen: int | None,
+    note: str = "",
+) -> Order:
+    """Seal another address for what has not gone out. History says that it changed, neither from where nor to where.
+    The same again changes nothing. Raises OrderUnknownError, NotCorrectableError, AddressNotNeededError,
+    PersonalDataErasedError, ProblemError (412).
+    """
+    before = await _locked_row(tx, order_id, seen)
+    after = domain.corrected(before, ADDRESS, tx.now)
+    if address == await address_of(tx, before):
+        return before
+    sealed = await keyring.current().seal(tx, before.member_id, address, purpose=SEALED_FOR)
+    after = replace(after, address=sealed.box)
+    await store.change(tx, after)
+    await store.note(tx, after, before.state, caller, note, {"corrected": ADDRESS})
     return after
 
 

@@ -11,7 +11,7 @@ from common.http.fields import Key, ShortText, Text
 from points.ledger.domain import GivenBack
 from points.reward_orders import domain
 from points.reward_orders.domain import Order
-from points.reward_orders.models import OrderSummary
+from points.reward_orders.models import AddressBody, OrderSummary
 from points.rewards.models import RewardKey
 
 
@@ -30,6 +30,12 @@ class ShipBody(NoteBody):
 
     carrier: ShortText
     tracking: ShortText = ""
+
+
+class AddressCorrectionBody(NoteBody):
+    """The goods go to this address instead."""
+
+    address: AddressBody
 
 
 class CancelBody(RequestBody):

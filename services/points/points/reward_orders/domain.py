@@ -5,7 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from points.reward_orders.refusals import AddressNeededError, AddressNotNeededError, PaymentTooLateError
+from points.reward_orders.refusals import (
+    AddressNeededError,
+    AddressNotNeededError,
+    NotCorrectableError,
+    PaymentTooLateError,
+)
 from points.rewards.domain import COUPON, DONATION, GOODS, SERVICE, TICKET, Price, Reward
 from points.rewards.refusals import BadTransitionError
 
@@ -36,6 +41,14 @@ _NEXT: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 }
 MEMBERS_MAY_CANCEL = (AWAITING_PAYMENT, ACCEPTED, FULFILLED)
 """What is being picked only the operators can stop."""
+
+CORRECTABLE: Mapping[str, tuple[str, ...]] = {
+    "address": (AWAITING_PAYMENT, ACCEPTED, PICKING),
+    "shipment": (SHIPPED, DELIVERED),
+}
+"""What of an order can be put right, and in which states: the address until the parcel goes out, the carrier and the
+tracking number since then.
+"""
 
 NO_PAYMENT, DUE, PAID, NOT_NEEDED, TO_REFUND = "none", "due", "paid", "not_needed_any_more", "to_refund"
 
@@ -189,6 +202,17 @@ def advanced(order: Order, state: str, now: datetime) -> Order:
     if order.state == AWAITING_PAYMENT:
         raise BadTransitionError(order.state, state, (CANCELLED,))
     return moved(order, state, now)
+
+
+def corrected(order: Order, what: str, now: datetime) -> Order:
+    """The order, in the state it is in, to be given another address or shipment. Raises AddressNotNeededError of what
+    is sent to nobody, NotCorrectableError.
+    """
+    if order.kind != GOODS:
+        raise AddressNotNeededError(order.reward)
+    if order.state not in CORRECTABLE[what]:
+        raise NotCorrectableError(order.order_id, what, order.state, CORRECTABLE[what])
+    return replace(order, revision=order.revision + 1, changed_at=now)
 
 
 def paid(order: Order, reference: str, now: datetime) -> Order:

@@ -120,7 +120,7 @@ async def _keep(tx: Transaction, placed: Order) -> None:
 
 
 async def _same(tx: Transaction, before: Order, wanted: Wanted, asked: UUID) -> Order:
-    same_address = wanted.address == await address_of(tx, before)
+    same_address = wanted.address == await address_of(tx, before) or await store.has_new_address(tx, before.order_id)
     if not domain.is_same(before, wanted, asked) or not same_address:
         raise RequestIdReusedError(wanted.request_id, before.order_id)
     return before

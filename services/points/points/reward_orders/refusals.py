@@ -1,5 +1,6 @@
 """What cannot be done with an order. Attributes are facts that may be shown."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -44,6 +45,18 @@ class PaymentTooLateError(Exception):
         super().__init__(f"Order {order_id} was to be paid before {pay_until.isoformat()}.")
         self.order_id = order_id
         self.pay_until = pay_until
+
+
+class NotCorrectableError(Exception):
+    """In this `state` of the order `what` (its address, or its shipment) cannot be corrected; in `allowed` it can."""
+
+    def __init__(self, order_id: UUID, what: str, state: str, allowed: Sequence[str]) -> None:
+        ways = ", ".join(allowed)
+        super().__init__(f"Order {order_id} is {state}: its {what} can only be corrected while it is one of {ways}.")
+        self.order_id = order_id
+        self.what = what
+        self.state = state
+        self.allowed = list(allowed)
 
 
 class AlreadyUsedError(Exception):

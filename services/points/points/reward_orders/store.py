@@ -21,6 +21,7 @@ _ADD = f"""
 _CHANGED = (
     "revision",
     "state",
+    "address",
     "carrier",
     "tracking",
     "pay_until",
@@ -67,6 +68,9 @@ _NOTE = """
 _HISTORY = """
     SELECT number, previous_state, state, actor, actor_kind, reason, facts::text AS facts, at
     FROM reward_order_changes WHERE order_id = :order_id AND number > :after ORDER BY number LIMIT :limit
+"""
+_HAS_NEW_ADDRESS = """
+    SELECT EXISTS (SELECT FROM reward_order_changes WHERE order_id = :order_id AND facts ->> 'corrected' = 'address')
 """
 _FIGURES = """
     WITH counted AS (
@@ -178,6 +182,11 @@ async def note(
 async def history(tx: Transaction, order_id: UUID, *, after: int, limit: int) -> Sequence[Row[Any]]:
     """`number, previous_state, state, actor, actor_kind, reason, facts (JSON text), at`, in order."""
     return await tx.fetch_all(_HISTORY, {"order_id": order_id, "after": after, "limit": limit})
+
+
+async def has_new_address(tx: Transaction, order_id: UUID) -> bool:
+    """Whether the address is another one than the order was placed with."""
+    return bool(await tx.fetch_value(_HAS_NEW_ADDRESS, {"order_id": order_id}))
 
 
 async def figures(

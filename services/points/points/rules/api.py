@@ -39,7 +39,8 @@ from points.rules.bodies import (
     version_fields,
 )
 from points.rules.definition import Definition, RuleKey, WalletKey, schema
-from points.rules.domain import DraftUnknownError, Finding
+from points.rules.domain import DraftUnknownError
+from points.rules.findings import Finding
 
 router = Router(tags=["earning rules"])
 

@@ -12,10 +12,12 @@ from points.rules.definition import Definition, RuleKey
 
 
 class FindingResponse(ResponseBody):
-    """Something about one field of a definition."""
+    """Something about one field of a definition. `reason` is its text in English."""
 
     field: str
+    code: str
     reason: str
+    texts: dict[str, str] = Field(description="By language: zh-CN and en.")
 
 
 class CheckResponse(ResponseBody):
@@ -92,7 +94,7 @@ class Retiring(RequestBody):
 
 
 def findings_response(found: Any) -> list[FindingResponse]:
-    return [FindingResponse(field=one.field, reason=one.reason) for one in found]
+    return [FindingResponse(field=one.field, code=one.code, reason=one.reason, texts=one.texts()) for one in found]
 
 
 def version_fields(row: Any) -> dict[str, Any]:

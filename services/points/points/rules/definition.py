@@ -131,10 +131,14 @@ class Stacking(RequestBody):
 
 
 class LimitTo(RequestBody):
-    """No more than this: for one order, for a member in a period, or for all together (a budget) in a period."""
+    """No more than this: for one order, for a member in a period, or for all together (a budget) in a period.
+
+    Periods are those of the programme's calendar. `birthday` counts for each birthday of the member, solar or lunar:
+    all days nearest to it, so also days around one near New Year, which lie in two calendar years.
+    """
 
     scope: Literal["order", "member", "budget"]
-    period: Literal["ever", "day", "week", "month", "year"] = "ever"
+    period: Literal["ever", "day", "week", "month", "year", "birthday"] = "ever"
     unit: Literal["points", "uses"]
     amount: PositivePoints
 

@@ -1,7 +1,6 @@
 """What is wrong with a rule, and what may be: contradictions in itself, and overlaps with others. Pure."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import combinations
 from math import inf
@@ -12,6 +11,7 @@ from points.evaluation.conditions import (
     ActivityField,
     All,
     Amount,
+    BirthdayNear,
     Condition,
     DateRange,
     FirstPurchase,
@@ -24,7 +24,21 @@ from points.evaluation.conditions import (
     parts,
 )
 from points.evaluation.occasion import ACTIVITY, PURCHASE, Expiry
-from points.evaluation.rule import EVER, ORDER, POINTS, USES, Coupon, Fixed, Multiplier, Rate, Rule
+from points.evaluation.rule import (
+    BIRTHDAY,
+    BUDGET,
+    EVER,
+    MEMBER,
+    ORDER,
+    POINTS,
+    USES,
+    Coupon,
+    Fixed,
+    Multiplier,
+    Rate,
+    Rule,
+)
+from points.rules.findings import OCCASIONS, PERIODS, WORDS, Finding, Phrase
 
 PURCHASE_RATE = "purchase_rate"
 """The rule every programme starts with: one point per 1.00."""
@@ -56,114 +70,136 @@ class RuleStateError(Exception):
         self.state = state
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something about one field of a definition, in a sentence."""
-
-    field: str
-    reason: str
-
-
 def contradictions(rule: Rule) -> list[Finding]:
     """What can never work."""
-    return [Finding(field=field, reason=reason) for field, reason in (*_of_effect(rule), *_of_limits(rule), *_of(rule))]
+    return [*_of_effect(rule), *_of_limits(rule), *_of(rule)]
 
 
-def _of_effect(rule: Rule) -> Iterator[tuple[str, str]]:
+def _of_effect(rule: Rule) -> Iterator[Finding]:
     if rule.occasion == ACTIVITY and isinstance(rule.effect, Rate | Multiplier):
-        yield "effect", "an activity has no amount: give fixed points or a coupon"
+        yield Finding(field="effect", code="activity_has_no_amount")
     if isinstance(rule.effect, Coupon):
         if rule.group:
-            yield "stacking.group", "a coupon cannot be compared with points: no group knows whether it is the best"
+            yield Finding(field="stacking.group", code="coupon_in_group")
         if rule.waiting or rule.expiry:
-            yield "waiting" if rule.waiting else "expiry", "a coupon has terms of its own, in its template"
+            yield Finding(field="waiting" if rule.waiting else "expiry", code="coupon_terms")
         for number, limit in enumerate(rule.limits):
             if limit.unit == POINTS:
-                yield f"limits.{number}.unit", "a coupon is no points: limit its uses"
+                yield Finding(field=f"limits.{number}.unit", code="coupon_points")
     if rule.exclusive and rule.group:
-        yield "stacking.group", "an exclusive rule ends it for all others: it cannot be one of a group too"
+        yield Finding(field="stacking.group", code="exclusive_in_group")
     if rule.stop and rule.group:
-        yield "stacking.group", "a rule of a group may lose to another: it cannot stop the rules below it"
+        yield Finding(field="stacking.group", code="stop_in_group")
 
 
-def _of_limits(rule: Rule) -> Iterator[tuple[str, str]]:
+def _of_limits(rule: Rule) -> Iterator[Finding]:
     names = [limit.name for limit in rule.limits]
     for number, limit in enumerate(rule.limits):
         if limit.scope == ORDER and limit.period != EVER:
-            yield f"limits.{number}.period", "an order has no periods: leave it `ever`"
+            yield Finding(field=f"limits.{number}.period", code="order_period")
         if limit.scope == ORDER and limit.unit == USES:
-            yield f"limits.{number}.unit", "a rule is used once by an order: limit its points"
+            yield Finding(field=f"limits.{number}.unit", code="order_uses")
+        if limit.period == BIRTHDAY and limit.scope == BUDGET:
+            yield Finding(field=f"limits.{number}.period", code="birthday_of_members")
+        if limit.period == BIRTHDAY and not _asks_for_birthday(rule):
+            yield Finding(field=f"limits.{number}.period", code="birthday_not_asked")
         if limit.name in names[:number]:
-            yield f"limits.{number}", f"limits the same as limits.{names.index(limit.name)}"
+            other = f"limits.{names.index(limit.name)}"
+            yield Finding(field=f"limits.{number}", code="limit_twice", facts={"other": other})
 
 
-def _of(rule: Rule) -> Iterator[tuple[str, str]]:
+def _asks_for_birthday(rule: Rule) -> bool:
+    needed = _needed(rule.condition) if rule.condition else []
+    return any(isinstance(one, BirthdayNear) for one in needed)
+
+
+def _of(rule: Rule) -> Iterator[Finding]:
     if rule.condition is None:
         return
     for part in parts(rule.condition):
-        word = _never(part, rule.occasion)
-        if word:
-            yield "when", f"{word} says nothing about {'an activity' if rule.occasion == ACTIVITY else 'a purchase'}"
+        if _is_foreign(part, rule.occasion):
+            facts = {"condition": _word(part), "occasion": OCCASIONS[rule.occasion]}
+            yield Finding(field="when", code="says_nothing", facts=facts)
         if isinstance(part, All):
             for one, other in combinations(part.of, 2):
                 if disjoint(one, other):
-                    yield "when", f"never true: {_word(one)} and {_word(other)} exclude each other"
+                    yield Finding(field="when", code="never_true", facts={"one": _word(one), "other": _word(other)})
 
 
-def _never(part: Condition, occasion: str) -> str:
+def _is_foreign(part: Condition, occasion: str) -> bool:
+    """Whether nothing of this occasion can meet the condition."""
     if occasion == PURCHASE:
-        return "a field of an activity" if isinstance(part, ActivityField) else ""
-    if isinstance(part, Amount | Lines | FirstPurchase) or (isinstance(part, OneOf) and part.what in (CHANNEL, SHOP)):
-        return _word(part)
-    return ""
+        return isinstance(part, ActivityField)
+    return isinstance(part, Amount | Lines | FirstPurchase) or (
+        isinstance(part, OneOf) and part.what in (CHANNEL, SHOP)
+    )
 
 
-def _word(part: Condition) -> str:
+def _word(part: Condition) -> Phrase:
     match part:
         case OneOf(what=what, values=values):
-            return f"{what} in {', '.join(sorted(values)[:3])}"
+            zh, en = WORDS.get(what, (what, what))
+            some = sorted(values)[:3]
+            return f"{zh}属于 {'、'.join(some)} ", f"{en} in {', '.join(some)}"
         case Amount(at_least=at_least, below=below):
-            return f"amount from {at_least}" + ("" if below is None else f" below {below}")
+            zh = f"金额从 {at_least} 起" + ("" if below is None else f"、不到 {below} ")
+            return zh, f"amount from {at_least}" + ("" if below is None else f" below {below}")
         case Weekday(days=days):
-            return f"weekday {', '.join(map(str, sorted(days)))}"
+            numbers = sorted(days)
+            return f"星期 {'、'.join(map(str, numbers))} ", f"weekday {', '.join(map(str, numbers))}"
         case DateRange(first=first, last=last):
-            return f"days {first or '…'} to {last or '…'}"
+            return f"日期 {first or '…'} 至 {last or '…'} ", f"days {first or '…'} to {last or '…'}"
         case _:
-            return type(part).__name__.lower()
+            name = type(part).__name__.lower()
+            return WORDS.get(name, (name, name))
 
 
 def cautions(rule: Rule, now: datetime, tiers: Iterable[str]) -> list[Finding]:
     """What works, but is perhaps not meant."""
-    found = [Finding(field=field, reason=reason) for field, reason in _cautions(rule, now, frozenset(tiers))]
-    return found
+    known = frozenset(tiers)
+    return [*_of_doubtful_effect(rule, known), *_of_doubtful_limits(rule), *_of_doubtful_times(rule, now, known)]
 
 
-def _cautions(rule: Rule, now: datetime, tiers: frozenset[str]) -> Iterator[tuple[str, str]]:
+def _of_doubtful_effect(rule: Rule, tiers: frozenset[str]) -> Iterator[Finding]:
     effect = rule.effect
     if isinstance(effect, Multiplier) and effect.factor.text in ("1", "1.0") and not effect.by_tier:
-        yield "effect.factor", "multiplies by 1: it changes nothing"
+        yield Finding(field="effect.factor", code="multiplies_by_one")
     if isinstance(effect, Rate) and not effect.points:
-        yield "effect.points", "gives nothing"
+        yield Finding(field="effect.points", code="gives_nothing")
     if rule.exclusive and rule.stop:
-        yield "stacking.stop", "exclusive says it already"
+        yield Finding(field="stacking.stop", code="exclusive_says_it")
     if isinstance(effect, Multiplier):
         for tier in sorted(set(effect.by_tier) - tiers):
-            yield f"effect.by_tier.{tier}", "the programme has no such tier"
+            yield Finding(field=f"effect.by_tier.{tier}", code="no_such_tier")
+
+
+def _of_doubtful_limits(rule: Rule) -> Iterator[Finding]:
+    effect = rule.effect
+    around = any(
+        isinstance(part, BirthdayNear) and (part.before or part.after)
+        for part in (parts(rule.condition) if rule.condition else ())
+    )
     for number, limit in enumerate(rule.limits):
         if isinstance(effect, Fixed) and limit.unit == POINTS and limit.amount < effect.points:
-            yield f"limits.{number}.amount", f"is less than the {effect.points} points given at once"
+            yield Finding(field=f"limits.{number}.amount", code="less_than_given", facts={"points": effect.points})
+        if around and limit.scope == MEMBER and limit.period in PERIODS:
+            facts = {"period": PERIODS[limit.period]}
+            yield Finding(field=f"limits.{number}.period", code="birthday_in_two_periods", facts=facts)
+
+
+def _of_doubtful_times(rule: Rule, now: datetime, tiers: frozenset[str]) -> Iterator[Finding]:
     if rule.expiry and _is_over(rule.expiry, now):
-        yield "expiry.at", "is over: the points would be gone at once"
+        yield Finding(field="expiry.at", code="expiry_over")
     if rule.expiry and rule.waiting and rule.waiting.days >= _longest_life(rule.expiry):
-        yield "expiry.count", f"ends before the {rule.waiting.days} days of waiting: nobody could spend the points"
+        yield Finding(field="expiry.count", code="expires_waiting", facts={"days": rule.waiting.days})
     for part in parts(rule.condition) if rule.condition else ():
         match part:
             case OneOf(what="tier", values=values) if unknown := sorted(values - tiers):
-                yield "when", f"the programme has no tier {', '.join(unknown)}"
+                yield Finding(field="when", code="no_tiers", facts={"tiers": ("、".join(unknown), ", ".join(unknown))})
             case DateRange(last=date() as last) if last < now.date():
-                yield "when", f"the days to {last} are over"
+                yield Finding(field="when", code="days_over", facts={"last": str(last)})
             case MemberDay(days=days) if max(days, default=0) > 28:
-                yield "when", f"not every month has a day {max(days)}; `last_day` is the last of each"
+                yield Finding(field="when", code="not_every_month", facts={"day": max(days)})
 
 
 def _longest_life(expiry: Expiry) -> float:
@@ -186,8 +222,8 @@ def overlaps(rule: Rule, others: Iterable[Rule]) -> list[Finding]:
             continue
         if rule.condition and other.condition and disjoint(rule.condition, other.condition):
             continue
-        what = "multiplies the same purchases" if isinstance(rule.effect, Multiplier) else "pays for the same"
-        found.append(Finding(field="stacking", reason=f"{other.key} version {other.version} {what} too: both count"))
+        code = "multiplied_twice" if isinstance(rule.effect, Multiplier) else "paid_twice"
+        found.append(Finding(field="stacking", code=code, facts={"rule": other.key, "version": other.version}))
     return found
 
 

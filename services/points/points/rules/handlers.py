@@ -21,13 +21,13 @@ from points.rules import store
 from points.rules.definition import Definition, compile_rule
 from points.rules.domain import (
     DraftUnknownError,
-    Finding,
     RuleStateError,
     RuleUnknownError,
     cautions,
     contradictions,
     overlaps,
 )
+from points.rules.findings import Finding
 from points.wallet_types import handlers as wallet_types
 
 MAX_VERSION = 2**31 - 1
@@ -86,11 +86,11 @@ async def check(tx: Transaction, key: str, definition: Definition) -> Checked:
     rule = compile_rule(key, MAX_VERSION, definition, effective_from=tx.now, published_at=tx.now)
     errors = contradictions(rule)
     if not (await wallet_types.load(tx)).knows(rule.wallet):
-        errors.append(Finding(field="wallet", reason=f"there is no wallet type {rule.wallet}"))
+        errors.append(Finding(field="wallet", code="no_wallet", facts={"wallet": rule.wallet}))
     if isinstance(rule.effect, Coupon):
         template = rule.effect.template
         if template not in await coupon_templates.issued_now(tx, [template]):
-            errors.append(Finding(field="effect.template", reason=f"no coupons of template {template} are issued now"))
+            errors.append(Finding(field="effect.template", code="no_coupons", facts={"template": template}))
     settings = await programme(tx)
     others = (await book(tx)).from_then_on(tx.now)
     tiers = [step.key for step in settings.tiers]

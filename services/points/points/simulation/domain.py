@@ -40,7 +40,9 @@ class Replayed(NamedTuple):
 
 
 def paid(evaluation: Evaluation, purchase: Purchase) -> list[Paid]:
-    """What an evaluation of the purchase pays, less what its returns took back."""
+    """What an evaluation of the purchase pays, less what its returns took back: of the rules in proportion to what each
+    gave of a credit. An evaluation says by line what a credit is, not what each rule gave of it.
+    """
     return [one for earned in evaluation.earned for one in _paid(earned, purchase)]
 
 

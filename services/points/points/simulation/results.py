@@ -34,6 +34,10 @@ class TierResult(ChangeBody):
 
 
 class RuleResult(ChangeBody):
+    """What returns took back of a purchase is taken off its rules in proportion to what each gave of the credit,
+    whatever lines came back: which rule gave what for which line is not kept.
+    """
+
     wallet: str
     rule: str
 
