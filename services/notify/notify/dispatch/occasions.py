@@ -7,7 +7,7 @@ reward are told with the order, points earned by a task with the task.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,6 +41,8 @@ Facts = dict[str, object]
 
 REDEMPTION = "redemption:"
 """Stands for the order's source where what was spent is known by the redemption."""
+NUMBERED = datetime(9999, 1, 1, tzinfo=UTC)
+"""Stands for the instant where the changes of a thing are numbered: their order is that of the numbers."""
 TOLD_OTHERWISE = frozenset({"reward", "draw", "task", "streak", "badge"})
 """Reasons of movements whose cause is told itself."""
 REWARD_KEYS = {
@@ -161,8 +163,9 @@ def _done(key: str) -> Callable[[Any], Said]:
 
 def _badge(key: str, state: str, rank: int) -> Callable[[Any], Said]:
     def said(badge: BadgeAwarded | BadgeRevoked) -> Said:
-        whose = f"{badge.member_id}/{badge.key}"
-        thing = Thing(kind="badge", key=whose, state=f"{state} {badge.level}", at=badge.occurred_at, rank=rank)
+        whose, numbered = f"{badge.member_id}/{badge.key}/{badge.level}", badge.change > 0
+        at, place = (NUMBERED, badge.change) if numbered else (badge.occurred_at, rank)
+        thing = Thing(kind="badge", key=whose, state=state, at=at, rank=place)
         return Said(member_id=badge.member_id, key=key, facts=_thing(thing, _incentive(badge)), thing=thing)
 
     return said
