@@ -18,6 +18,7 @@ from common.events.points import (
     PointsExpired,
     PointsExpiring,
     PointsGivenBack,
+    PointsPending,
     PointsRedeemed,
     PointsReleased,
     PointsTransferred,
@@ -99,6 +100,7 @@ def test_every_contract_of_points_that_notify_hears_has_its_row() -> None:
 
 SAYS: list[tuple[str, Any]] = [
     ("You received 100 points", lambda who: moved(PointsEarned, who, rule="r", rule_version=1, reason="activity")),
+    ("100 points are on their way", lambda who: moved(PointsPending, who, rule="r", rule_version=1)),
     ("100 points can be spent now", lambda who: moved(PointsReleased, who)),
     ("You spent 100 points", redeemed),
     ("100 points are back", lambda who: moved(PointsGivenBack, who, redemption_id="r9")),
@@ -246,30 +248,6 @@ async def test_a_badge_revoked_before_it_was_told_is_not_told(notify_database: D
     await hear(notify_database, incentive(BadgeRevoked, who), incentive(BadgeAwarded, who))
     found = {row["template"]: (row["state"], row["reason"]) for row in await notices(notify_database, "inbox")}
     assert found == {"badge_revoked": ("sent", ""), "badge_awarded": ("suppressed", "revoked")}
-
-
-async def test_a_badge_that_a_late_purchase_awards_again_is_told_though_it_was_revoked_for_a_later_day(
-    notify_database: Database,
-) -> None:
-    who, before = await member(notify_database), NOW - timedelta(days=1)
-    await hear(
-        notify_database,
-        incentive(BadgeRevoked, who, change=2),
-        incentive(BadgeAwarded, who, NOW + timedelta(days=1), change=1),
-        incentive(BadgeAwarded, who, before, change=3),
-    )
-    found = [(row["template"], row["state"], row["reason"]) for row in await notices(notify_database, "inbox")]
-    assert found == [
-        ("badge_revoked", "sent", ""),
-        ("badge_awarded", "suppressed", "revoked"),
-        ("badge_awarded", "sent", ""),
-    ]
-
-
-async def test_levels_of_a_badge_that_were_reached_at_once_are_each_told(notify_database: Database) -> None:
-    who = await member(notify_database)
-    await hear(notify_database, *(incentive(BadgeAwarded, who, level=level, change=1) for level in (1, 2)))
-    assert await outcome_of(notify_database, "inbox") == [("sent", "")] * 2
 
 
 async def test_an_order_that_was_cancelled_is_not_on_its_way(notify_database: Database) -> None:

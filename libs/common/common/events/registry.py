@@ -123,6 +123,7 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
         PointsAdjusted.TYPE,
         PointsTransferred.TYPE,
         PointsReleased.TYPE,
+        PointsPending.TYPE,
         RewardOrdered.TYPE,
         RewardOrderChanged.TYPE,
         CouponIssued.TYPE,
