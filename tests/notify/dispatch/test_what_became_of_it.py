@@ -1,6 +1,7 @@
 """Points that wait, and badges: a notice says what is so when it is sent, by the order in which it was decided."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,8 @@ from tests.notify.events import member, notices, outcome_of
 
 @pytest.mark.parametrize("word", ["released", "clawed_back", "repriced"])
 async def test_points_that_wait_no_more_are_not_said_to_wait(notify_database: Database, word: str) -> None:
-    who, order = await member(notify_database), {"order_source": "//shop", "order_id": "A-1"}
+    who = await member(notify_database)
+    order: dict[str, Any] = {"order_source": "//shop", "order_id": "A-1"}
     since = {
         "released": moved(PointsReleased, who, sequence=6, **order),
         "clawed_back": moved(PointsClawedBack, who, sequence=6, return_id="r", pending=100, **order),
