@@ -46,6 +46,7 @@ from common.events.points import (
 )
 from common.events.programme import ProgrammeUpdated
 from common.events.purchases import PurchaseCompleted, PurchaseRefunded
+from common.events.returns import ReturnReferred, ReturnRefused
 from common.events.rewards import RewardOrderChanged, RewardOrdered
 from common.events.rules import BudgetExhausted, RulePublished, RuleRetired
 from common.messaging import Subscription, on
@@ -62,6 +63,8 @@ SUBSCRIPTIONS: list[Subscription] = [
     on(PurchaseRefunded, returns.purchases_refunded),
     *(on(contract, points_usage.points_moved) for contract in MOVEMENTS),
     on(PointsExpiring, happenings.points_expiring),
+    on(ReturnReferred, happenings.returns_set_aside),
+    on(ReturnRefused, happenings.returns_set_aside),
     on(RewardOrdered, happenings.rewards_happened),
     on(RewardOrderChanged, happenings.rewards_happened),
     *(on(contract, happenings.coupons_happened) for contract in COUPONS),

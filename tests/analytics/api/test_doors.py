@@ -22,6 +22,7 @@ ROUTES: list[tuple[str, dict[str, Any]]] = [
     ("/v1/points/by-reward", RANGE),
     ("/v1/coupons", RANGE),
     ("/v1/incentives", RANGE),
+    ("/v1/points/returns-set-aside", RANGE),
     ("/v1/notices/figures", RANGE),
 ]
 RANGED = [route for route in ROUTES if route[1] and route[0] != "/v1/frequency"]
@@ -102,6 +103,7 @@ def is_known(path: str, wrong: dict[str, Any]) -> bool:
         "/v1/points/by-reward": {"period"},
         "/v1/coupons": {"period"},
         "/v1/incentives": {"period"},
+        "/v1/points/returns-set-aside": {"period"},
         "/v1/notices/figures": set(),
     }[path]
     ranged = {"from", "to"} & set(wrong)

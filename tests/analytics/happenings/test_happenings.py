@@ -12,6 +12,7 @@ from common.events import Event, event_of
 from common.events.coupons import CouponExpired, CouponIssued, CouponReturned, CouponUsed
 from common.events.incentives import BadgeAwarded, DrawPlayed, DrawUndone, TaskCompleted, TaskRevoked
 from common.events.registry import CONTRACTS, POINTS, SUBSCRIBERS
+from common.events.returns import ReturnReferred, ReturnRefused
 from common.events.rewards import RewardOrderChanged, RewardOrdered
 from common.events.rules import BudgetExhausted, RulePublished
 from common.storage import Database
@@ -74,6 +75,18 @@ async def test_orders_of_rewards_and_what_became_of_them(
     assert line["happened"]["cancelled"]["times"] == 1
     assert (line["happened"]["shipped"]["times"], line["happened"]["corrected"]["times"]) == (1, 1)
     assert [one["happened"] is None for one in body["periods"]].count(False) >= 1
+
+
+async def test_returns_that_were_set_aside_by_reason(analytics_database: Database, analyst: httpx.AsyncClient) -> None:
+    facts: dict[str, Any] = {"source": "//shop", "order_source": "//shop", "order_id": "A-1", "currency": "CNY"}
+    await hear(
+        analytics_database,
+        told(ReturnReferred(**facts, return_id="r1", amount=900, reason="shortfall", occurred_at=at(4))),
+        told(ReturnRefused(**facts, return_id="r1", amount=900, reason="rejected", occurred_at=at(4))),
+    )
+    body = (await analyst.get("/v1/points/returns-set-aside", params=RANGE)).json()
+    found = {(line["key"], kind): one["money"] for line in body["items"] for kind, one in line["happened"].items()}
+    assert found == {("rejected", "refused"): 900, ("shortfall", "referred"): 900}
 
 
 async def test_incentives_by_kind(analytics_database: Database, analyst: httpx.AsyncClient) -> None:

@@ -18,6 +18,7 @@ from common.events.points import (
     PointsExpired,
     PointsExpiring,
     PointsGivenBack,
+    PointsPending,
     PointsRedeemed,
     PointsReleased,
     PointsTransferred,
@@ -99,6 +100,7 @@ def test_every_contract_of_points_that_notify_hears_has_its_row() -> None:
 
 SAYS: list[tuple[str, Any]] = [
     ("You received 100 points", lambda who: moved(PointsEarned, who, rule="r", rule_version=1, reason="activity")),
+    ("100 points are on their way", lambda who: moved(PointsPending, who, rule="r", rule_version=1)),
     ("100 points can be spent now", lambda who: moved(PointsReleased, who)),
     ("You spent 100 points", redeemed),
     ("100 points are back", lambda who: moved(PointsGivenBack, who, redemption_id="r9")),

@@ -54,20 +54,24 @@ class TaskRevoked(Incentive):
 
 
 class BadgeAwarded(Incentive):
-    """A member has a badge."""
+    """A member has a badge. `change` counts what happened to this level of the member's badge, in the order in which it
+    was decided (a late purchase may award what a later return had revoked); 0: not told.
+    """
 
     TYPE: ClassVar[str] = "badge.awarded.v1"
 
     level: int = Field(default=1, ge=1)
+    change: int = Field(default=0, ge=0)
     points: Points = 0
 
 
 class BadgeRevoked(Incentive):
-    """A badge was taken back, since what earned it came back."""
+    """A badge was taken back, since what earned it came back. `change` as in `badge.awarded.v1`."""
 
     TYPE: ClassVar[str] = "badge.revoked.v1"
 
     level: int = Field(default=1, ge=1)
+    change: int = Field(default=0, ge=0)
     reason: Key = "returned"
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from common.events.contract import Contract, Instant, Key, Part, Points, Text
+from common.events.contract import Contract, Instant, Key, Money, Part, Points, Text
 
 
 class PointsMoved(Contract):
@@ -119,7 +119,16 @@ class PointsReleased(PointsMoved):
     reason: Key = "time"
 
 
-class PointsHeld(PointsMoved):
+class PointsAsMoney(PointsMoved):
+    """Where points pay for an order: it is the order, and what these points are worth of it, `value` minor units of
+    `currency`. None and "" where they are not used as money.
+    """
+
+    value: Money | None = None
+    currency: Text = ""
+
+
+class PointsHeld(PointsAsMoney):
     """Points were reserved for a redemption that is to be confirmed until `expires_at`."""
 
     TYPE: ClassVar[str] = "points.held.v1"
@@ -140,7 +149,7 @@ class PointsHoldEnded(PointsMoved):
     outcome: Key
 
 
-class PointsRedeemed(PointsMoved):
+class PointsRedeemed(PointsAsMoney):
     """Points were spent. `reason`: `checkout`, `reward`, `draw`; `reference` names what for."""
 
     TYPE: ClassVar[str] = "points.redeemed.v1"
@@ -150,7 +159,7 @@ class PointsRedeemed(PointsMoved):
     reference: Text = ""
 
 
-class PointsGivenBack(PointsMoved):
+class PointsGivenBack(PointsAsMoney):
     """A redemption was taken back. `renewed` of the points had expired meanwhile and live until `grace_until`."""
 
     TYPE: ClassVar[str] = "points.given_back.v1"

@@ -42,6 +42,7 @@ from common.events.purchases import (
     PurchaseRefunded,
     PurchaseSubmitted,
 )
+from common.events.returns import ReturnReferred, ReturnRefused
 from common.events.rewards import RewardOrderChanged, RewardOrdered
 from common.events.rules import BudgetExhausted, RulePublished, RuleRetired
 from common.events.segments import SegmentEntered, SegmentLeft
@@ -50,6 +51,7 @@ POINTS = (
     *(PointsEarned, PointsPending, PointsReleased, PointsClawedBack, PointsRepriced),
     *(PointsHeld, PointsHoldEnded, PointsRedeemed, PointsGivenBack),
     *(PointsExpiring, PointsExpired, PointsAdjusted, PointsTransferred),
+    *(ReturnReferred, ReturnRefused),
     *(RewardOrdered, RewardOrderChanged),
     *(CouponIssued, CouponUsed, CouponReturned, CouponRevoked, CouponExpiring, CouponExpired),
     *(StreakReached, TaskCompleted, TaskRevoked, BadgeAwarded, BadgeRevoked, DrawPlayed, DrawUndone),
@@ -121,6 +123,7 @@ SUBSCRIBERS: dict[str, tuple[str, ...]] = {
         PointsAdjusted.TYPE,
         PointsTransferred.TYPE,
         PointsReleased.TYPE,
+        PointsPending.TYPE,
         RewardOrdered.TYPE,
         RewardOrderChanged.TYPE,
         CouponIssued.TYPE,

@@ -28,6 +28,11 @@ INCENTIVES = (
     "streak: reached; task: completed (gross of revoked), revoked; badge: awarded, revoked; draw: won, lost with "
     "`quantity` the points it cost to play (gross of undone), undone. `points` is what it brought." + _COMMON
 )
+RETURNS = (
+    "Returns that points set aside, by reason. referred: people are to decide, for the member has fewer points than it "
+    "takes back; refused: it had waited and contradicts its purchase, or people rejected it. `money` is what was given "
+    "back for the goods." + _COMMON
+)
 
 
 class TallyBody(ResponseBody):
@@ -75,6 +80,12 @@ async def by_reward(over: Over, view: Snapshot, period: By = "month") -> Happene
 async def incentives(over: Over, view: Snapshot, period: By = "month") -> HappenedBody:
     """Streaks, tasks, badges and draws."""
     return await _answer(view, ("streak", "task", "badge", "draw"), INCENTIVES, over, period)
+
+
+@router.get("/v1/points/returns-set-aside", dependencies=[allow("analytics:read")], responses=may_answer(422))
+async def returns_set_aside(over: Over, view: Snapshot, period: By = "month") -> HappenedBody:
+    """Returns that took no points: referred to people, or refused."""
+    return await _answer(view, ("return",), RETURNS, over, period)
 
 
 async def _answer(view: View, about: tuple[str, ...], definition: str, over: Range, period: Period) -> HappenedBody:

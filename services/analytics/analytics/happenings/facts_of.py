@@ -24,6 +24,7 @@ from common.events.incentives import (
     TaskRevoked,
 )
 from common.events.points import PointsExpiring
+from common.events.returns import ReturnReferred, ReturnRefused
 from common.events.rewards import RewardOrderChanged, RewardOrdered
 from common.events.rules import BudgetExhausted, RulePublished, RuleRetired
 
@@ -44,6 +45,10 @@ def _incentive(about: str, kind: str) -> Row:
 
 def _draw(one: Any) -> Mapping[str, Any]:
     return {"subject": one.key, "points": one.points, "quantity": one.cost}
+
+
+def _return(one: Any) -> Mapping[str, Any]:
+    return {"subject": one.reason, "money": one.amount}
 
 
 def _rule(kind: str, when: str) -> Row:
@@ -71,6 +76,8 @@ ROWS: Mapping[type[Any], Row] = {
         "expiring",
         lambda one: {"subject": one.wallet, "points": one.points, "occurred_at": one.expires_at},
     ),
+    ReturnReferred: ("return", "referred", _return),
+    ReturnRefused: ("return", "refused", _return),
     RulePublished: _rule("published", "effective_from"),
     RuleRetired: _rule("retired", "retired_from"),
     BudgetExhausted: _rule("budget_exhausted", "occurred_at"),

@@ -61,6 +61,10 @@ async def points_expiring(tx: Transaction, events: Sequence[Event[Any]]) -> Sequ
     return await _keep(tx, events)
 
 
+async def returns_set_aside(tx: Transaction, events: Sequence[Event[Any]]) -> Sequence[Outcome]:
+    return await _keep(tx, events)
+
+
 async def happened(tx: Transaction, about: Sequence[str], over: Range, calendar: Calendar, period: Period) -> Happened:
     """Raises RangeTooLongError."""
     calendar.spans(over, period)

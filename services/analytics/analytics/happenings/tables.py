@@ -10,7 +10,7 @@ happenings = Table(
     metadata,
     Column("source", Text, primary_key=True),
     Column("event_id", Text, primary_key=True),
-    Column("about", Text, nullable=False, comment="coupon, reward, streak, task, badge, draw, rule"),
+    Column("about", Text, nullable=False, comment="coupon, reward, streak, task, badge, draw, rule, return"),
     Column("kind", Text, nullable=False, comment="issued, used, ordered, …"),
     Column("subject", Text, nullable=False, comment="the coupon's template, the reward, the rule …"),
     Column("name", Text, nullable=False),

@@ -186,7 +186,7 @@ def _happenings() -> None:
         "happenings",
         text("source"),
         text("event_id"),
-        sa.Column("about", sa.Text, nullable=False, comment="coupon, reward, streak, task, badge, draw, rule"),
+        sa.Column("about", sa.Text, nullable=False, comment="coupon, reward, streak, task, badge, draw, rule, return"),
         sa.Column("kind", sa.Text, nullable=False, comment="issued, used, ordered, …"),
         sa.Column("subject", sa.Text, nullable=False, comment="the coupon's template, the reward, the rule …"),
         text("name"),

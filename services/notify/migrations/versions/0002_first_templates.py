@@ -56,6 +56,14 @@ TEXTS: dict[tuple[str, str], tuple[str, str]] = {
         "您获得了 {{points}} 积分",
         "您于 {{date}} 获得 {{points}} 积分,目前积分余额为 {{balance}}。",
     ),
+    ("points_pending", "en"): (
+        "{{points}} points are on their way",
+        "On {{date}} you earned {{points}} points that still wait. We tell you when you can spend them.",
+    ),
+    ("points_pending", "zh-CN"): (
+        "{{points}} 积分待生效",
+        "您于 {{date}} 获得 {{points}} 待生效积分,可使用时我们会通知您。",
+    ),
     ("points_released", "en"): (
         "{{points}} points can be spent now",
         "{{points}} points that were waiting are yours to spend. Your balance now: {{balance}} points.",

@@ -16,12 +16,12 @@ from common.storage.programme import programme
 from notify.channels import handlers as channels
 from notify.dispatch import domain, facts, store
 from notify.dispatch.domain import CHANNELS, QUEUED, SENT, UNCORRECTED, Correction
-from notify.dispatch.occasions import OCCASIONS, REDEMPTION
+from notify.dispatch.occasions import OCCASIONS, REDEMPTION, waiting
 from notify.dispatch.store import Ask, NewNotice
 from notify.preferences import handlers as preferences
 from notify.preferences.domain import Recipient, zone_of
 from notify.since import handlers as since
-from notify.since.domain import Later
+from notify.since.domain import Later, Thing
 from notify.templates import handlers as templates
 from notify.templates.words import words
 
@@ -56,6 +56,7 @@ async def points_clawed_back(tx: Transaction, events: Sequence[Event[PointsClawe
     known = await preferences.recipients(tx, {event.data.member_id for event in events})
     noticed = [event for event in events if event.data.member_id in known and event.data.wallet == NOTICED_WALLET]
     await correct(tx, (_taken_back(event.data) for event in noticed))
+    await _wait_no_more(tx, (waiting(event.data, domain.CLAWED_BACK, 2) for event in events if event.data.pending))
     await keep_balances(tx, [event.data for event in noticed])
     asks = [
         Ask(
@@ -72,6 +73,7 @@ async def points_clawed_back(tx: Transaction, events: Sequence[Event[PointsClawe
 async def points_repriced(tx: Transaction, events: Sequence[Event[PointsRepriced]]) -> None:
     """No news for the member, but what is still to be said of that order must be right."""
     await keep_balances(tx, [event.data for event in events])
+    await _wait_no_more(tx, (waiting(event.data, domain.REPRICED, 2) for event in events if event.data.pending < 0))
     await correct(
         tx,
         (
@@ -118,6 +120,10 @@ async def keep_balances(tx: Transaction, moved: Sequence[Any]) -> None:
         tx,
         [(one.member_id, one.wallet, one.sequence, one.balance, one.debt) for one in moved if hasattr(one, "sequence")],
     )
+
+
+async def _wait_no_more(tx: Transaction, waiting: Iterable[Thing | None]) -> None:
+    await since.keep_things(tx, [one for one in waiting if one is not None])
 
 
 def _not_yet(events: Sequence[Event[Any]], known: Known) -> list[Outcome]:

@@ -6,8 +6,8 @@ reward are told with the order, points earned by a task with the task.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -30,8 +30,10 @@ from common.events.points import (
     PointsExpiring,
     PointsGivenBack,
     PointsMoved,
+    PointsPending,
     PointsRedeemed,
     PointsReleased,
+    PointsRepriced,
     PointsTransferred,
 )
 from common.events.rewards import RewardOrder, RewardOrderChanged, RewardOrdered
@@ -41,6 +43,8 @@ Facts = dict[str, object]
 
 REDEMPTION = "redemption:"
 """Stands for the order's source where what was spent is known by the redemption."""
+NUMBERED = datetime(9999, 1, 1, tzinfo=UTC)
+"""Stands for the instant where the changes of a thing are numbered: their order is that of the numbers."""
 TOLD_OTHERWISE = frozenset({"reward", "draw", "task", "streak", "badge"})
 """Reasons of movements whose cause is told itself."""
 REWARD_KEYS = {
@@ -98,6 +102,24 @@ def _adjusted(moved: PointsAdjusted) -> Said:
 def _transferred(moved: PointsTransferred) -> Said:
     keys = TRANSFER_KEYS.get(moved.reason, ("", ""))
     return _movement(keys[0] if moved.points > 0 else keys[1])(moved)
+
+
+def waiting(moved: PointsMoved | PointsRepriced, state: str, rank: int) -> Thing | None:
+    """What became of an order's points that wait: `waiting`, `released`, fewer of them (`clawed_back`, `repriced`)."""
+    if moved.order_source is None or moved.order_id is None:
+        return None
+    key = f"{moved.member_id}/{moved.order_source}/{moved.order_id}/{moved.wallet}"
+    return Thing(kind="waiting", key=key, state=state, at=moved.occurred_at, rank=rank)
+
+
+def _pending(moved: PointsPending) -> Said:
+    said = _movement("points_pending", lambda one: {"available_at": _iso(one.available_at)})(moved)
+    thing = waiting(moved, "waiting", 0)
+    return said if thing is None else replace(said, facts=_thing(thing, said.facts), thing=thing)
+
+
+def _released(moved: PointsReleased) -> Said:
+    return replace(_movement("points_released")(moved), thing=waiting(moved, "released", 1))
 
 
 def _expiring(ahead: PointsExpiring) -> Said:
@@ -161,8 +183,9 @@ def _done(key: str) -> Callable[[Any], Said]:
 
 def _badge(key: str, state: str, rank: int) -> Callable[[Any], Said]:
     def said(badge: BadgeAwarded | BadgeRevoked) -> Said:
-        whose = f"{badge.member_id}/{badge.key}"
-        thing = Thing(kind="badge", key=whose, state=f"{state} {badge.level}", at=badge.occurred_at, rank=rank)
+        whose, numbered = f"{badge.member_id}/{badge.key}/{badge.level}", badge.change > 0
+        at, place = (NUMBERED, badge.change) if numbered else (badge.occurred_at, rank)
+        thing = Thing(kind="badge", key=whose, state=state, at=at, rank=place)
         return Said(member_id=badge.member_id, key=key, facts=_thing(thing, _incentive(badge)), thing=thing)
 
     return said
@@ -195,7 +218,8 @@ def _iso(instant: datetime | None) -> str | None:
 
 OCCASIONS: Mapping[type[Contract], Callable[[Any], Said]] = {
     PointsEarned: earned,
-    PointsReleased: _movement("points_released"),
+    PointsPending: _pending,
+    PointsReleased: _released,
     PointsRedeemed: _movement("points_redeemed", lambda one: {**_redemption(one), "reference": one.reference}),
     PointsGivenBack: _movement(
         "points_given_back", lambda one: {"renewed": one.renewed, "grace": _iso(one.grace_until)}

@@ -104,6 +104,15 @@ OCCASIONS: dict[str, dict[str, Placeholder]] = {
         "tier_up": _TIER,
         "tier_down": _TIER,
         "points_awarded": (*_WALLET, _EXPIRES),
+        "points_pending": (
+            *_WALLET,
+            _date(
+                "available",
+                "2026-03-15T04:00:00+00:00",
+                "day they can be spent, empty when none is set",
+                "available_at",
+            ),
+        ),
         "points_released": _WALLET,
         "points_redeemed": (*_WALLET, _text("reference", "A-1002", "what they were spent on")),
         "points_given_back": (

@@ -164,6 +164,7 @@ class _Changes:
                 name=badge.incentive.name,
                 occurred_at=occurred_at,
                 level=level,
+                change=number,
                 points=points,
             )
         )
@@ -187,6 +188,7 @@ class _Changes:
                 name=badge.incentive.name,
                 occurred_at=occurred_at,
                 level=before.level,
+                change=number,
                 reason=reason,
             )
         )

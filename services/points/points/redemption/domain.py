@@ -183,3 +183,17 @@ def to_give_back(redeemed: Redemption, points: int | None, numbers: Sequence[int
     total = redeemed.given_back + wanted
     state = GIVEN_BACK if total == redeemed.points else CONFIRMED
     return replace(redeemed, given_back=total, state=state, lines=lines), back
+
+
+def as_money(of: Redemption, value: int | None) -> dict[str, str | int | None]:
+    """What events say of the order that points pay for, and of `value` minor units of it; {} where there is none."""
+    if not of.order_id:
+        return {}
+    return {"order_source": of.source, "order_id": of.order_id, "value": value, "currency": of.currency}
+
+
+def value_given_back(before: Redemption, after: Redemption) -> int | None:
+    """In minor units: cumulative, so that any split sums to what all of it was worth."""
+    if before.value is None:
+        return None
+    return before.value * after.given_back // before.points - before.value * before.given_back // before.points

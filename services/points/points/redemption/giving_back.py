@@ -103,6 +103,7 @@ async def cancel(
             balance=wallet.spendable,
             debt=wallet.debt,
             occurred_at=tx.now,
+            **domain.as_money(redeemed, domain.value_given_back(redeemed, after)),
             redemption_id=str(redemption_id),
             renewed=back.renewed,
             grace_until=back.grace_until,

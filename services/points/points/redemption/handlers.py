@@ -111,7 +111,10 @@ async def redeem(tx: Transaction, caller: Caller, wish: Wish) -> Redemption:
     if wish.hold and new.expires_at is not None:
         tx.emit(
             PointsHeld(
-                **moved(wallet, sequence, new.held, tx.now), hold_id=new.redemption_id, expires_at=new.expires_at
+                **moved(wallet, sequence, new.held, tx.now),
+                **domain.as_money(new, new.value),
+                hold_id=new.redemption_id,
+                expires_at=new.expires_at,
             )
         )
     else:
@@ -242,6 +245,7 @@ def tell_redeemed(tx: Transaction, done: Redemption, wallet: Wallet, sequence: i
     tx.emit(
         PointsRedeemed(
             **moved(wallet, sequence, done.points, tx.now),
+            **domain.as_money(done, done.value),
             redemption_id=str(done.redemption_id),
             reference=done.order_id or done.reference,
         )

@@ -160,14 +160,27 @@ class RuleFigures(ResponseBody):
     cut: int = Field(
         description="Points that a limit or a budget cut off, of purchases and activities that earned something."
     )
-    taken_back: int = Field(
-        description="Of what returns took back of each credit, in proportion to what the rule gave of it, whatever "
-        "lines came back; rounded."
-    )
+    taken_back: int = Field(description="Its share of what returns took back, in proportion, whatever lines came back.")
+    redeemed: int = Field(description="Its share of what was spent of the lots, less what was given back.")
+    expired: int = Field(description="Its share of what expired in the lots.")
+    outstanding: int = Field(description="Its share of what is left in the lots: waiting and held points included.")
+
+
+RULES_DEFINITION = (
+    "points: what rules gave for purchases and activities of the asked days. The rest is what has become of it until "
+    "as_of. A credit opens lots, and points go on in others when members are merged, give them away or get expired "
+    "ones back with grace: all these are the credit's lots. Debits take the earliest expiring lot first and keep from "
+    "which; what was spent of a credit's lots, what expired and what is left is shared among its rules in proportion "
+    "to the points that each gave. taken_back is of the purchase that was returned: where its points were spent, "
+    "others' lots paid for it, or a debt. In each wallet the shares are rounded so that every column adds up (largest "
+    "remainder). points are taken_back, redeemed, expired and outstanding together, less debts and what was written "
+    "off, and but for corrections by people."
+)
 
 
 class RulesReport(ResponseBody):
     as_of: datetime
+    definition: str
     first: date
     last: date
     rules: list[RuleFigures]
@@ -177,14 +190,18 @@ class RulesReport(ResponseBody):
     "/v1/reports/rules",
     dependencies=[allow("points:read")],
     responses=may_answer(422),
-    summary="What each rule paid",
+    summary="What each rule paid, and what became of it: redeemed, expired, taken back, outstanding",
 )
 async def rules(tx: Tx, first: First = None, last: Last = None) -> RulesReport:
-    """By the day of the purchase or activity. What streaks, tasks, badges and draws gave is in the report by day."""
+    """By the day of the purchase or activity. What streaks, tasks, badges and draws gave is in the report by day.
+
+    `definition` in the answer says how what became of points is shared among rules.
+    """
     since, until = handlers.default_range(tx, first, last, (await programme(tx)).time_zone)
     rows = await handlers.by_rule(tx, since, until)
     return RulesReport(
         as_of=tx.now,
+        definition=RULES_DEFINITION,
         first=since,
         last=until,
         rules=[RuleFigures.model_validate(row, from_attributes=True) for row in rows],

@@ -1,8 +1,9 @@
 """Points by period: what came in and went out, told by the programme's accounts. Pure."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Literal
 
 from points.evaluation.calendar import week_start
@@ -124,6 +125,53 @@ def total(moved: Iterable[Moved], first: date, last: date) -> Figures:
         if first <= one.day <= last:
             figures.add(one)
     return figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfRule:
+    """What one rule version paid into one type of wallet, and what became of it. The last four are exact
+    until `whole` rounds them.
+    """
+
+    rule: str
+    version: int
+    wallet: str
+    occasions: int
+    points: int
+    cut: int
+    taken_back: Decimal | int
+    redeemed: Decimal | int
+    expired: Decimal | int
+    outstanding: Decimal | int
+
+
+def whole(found: Sequence[OfRule]) -> list[OfRule]:
+    """The same in whole points: in each wallet every column adds up to what it was (largest remainder)."""
+    rows = list(found)
+    for wallet in dict.fromkeys(one.wallet for one in found):
+        places = [place for place, one in enumerate(found) if one.wallet == wallet]
+        taken_back, redeemed, expired, outstanding = (
+            _apportioned([Decimal(getattr(found[place], name)) for place in places])
+            for name in ("taken_back", "redeemed", "expired", "outstanding")
+        )
+        for number, place in enumerate(places):
+            rows[place] = replace(
+                rows[place],
+                taken_back=taken_back[number],
+                redeemed=redeemed[number],
+                expired=expired[number],
+                outstanding=outstanding[number],
+            )
+    return rows
+
+
+def _apportioned(exact: Sequence[Decimal]) -> list[int]:
+    parts = [int(one.to_integral_value(ROUND_FLOOR)) for one in exact]
+    rest = int(sum(exact, Decimal(0)).to_integral_value(ROUND_HALF_EVEN)) - sum(parts)
+    remainders = [one - part for one, part in zip(exact, parts, strict=True)]
+    for place in sorted(range(len(parts)), key=lambda place: -remainders[place])[:rest]:
+        parts[place] += 1
+    return parts
 
 
 def _change(one: Moved) -> int:

@@ -12,7 +12,7 @@ from common.storage import Transaction
 from common.storage.programme import programme
 from points.checks import handlers as checks
 from points.reports import domain, store
-from points.reports.domain import Figures, Moved, Period, Span
+from points.reports.domain import Figures, Moved, OfRule, Period, Span
 from points.reward_orders import handlers as reward_orders
 from points.times import local_day, midnight
 from points.wallet_types import handlers as wallet_types
@@ -57,11 +57,12 @@ async def usage(tx: Transaction, wallet: str, first: date, last: date, period: P
     )
 
 
-async def by_rule(tx: Transaction, first: date, last: date) -> Sequence[Row[Any]]:
-    """What each rule version paid for occasions of these local days. Raises RangeError."""
+async def by_rule(tx: Transaction, first: date, last: date) -> list[OfRule]:
+    """What each rule version paid for occasions of these local days, and what has become of it. Raises RangeError."""
     _check(first, last, 1)
     zone = ZoneInfo((await programme(tx)).time_zone)
-    return await store.by_rule(tx, midnight(first, zone), midnight(last + domain.DAY, zone))
+    rows = await store.by_rule(tx, midnight(first, zone), midnight(last + domain.DAY, zone))
+    return domain.whole([OfRule(**row._mapping) for row in rows])
 
 
 async def by_reward(tx: Transaction, first: date, last: date, reward: str | None) -> Sequence[Row[Any]]:

@@ -22,6 +22,7 @@ from points.ledger.wallet import Wallet
 from points.repricing import handlers as repricing
 from points.returns import domain, store
 from points.returns.domain import APPLIED, REVIEW, Return, Settled
+from points.returns.telling import set_aside
 
 NO_CREDITS: tuple[Accrual, ...] = ()
 
@@ -94,6 +95,8 @@ class Applying:
             self._note(settled, purchase, before)
             for wallet, taken in settled.taken:
                 self._tell(settled, wallet, taken, policy or self._priced.policy(wallet.name), cause)
+        else:
+            set_aside(self._tx, settled.returned, cause)
         return settled.returned
 
     def _note(self, settled: Settled, before: Purchase, states: dict[str, dict[str, int]]) -> None:

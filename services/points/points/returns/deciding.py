@@ -10,6 +10,7 @@ from points.ledger.domain import ALLOW_NEGATIVE, CLAMP
 from points.returns import store
 from points.returns.domain import APPLIED, REJECTED, REVIEW, Return
 from points.returns.handlers import begin
+from points.returns.telling import set_aside
 
 DEBT, WRITE_OFF = "debt", "write_off"
 _POLICIES = {DEBT: ALLOW_NEGATIVE, WRITE_OFF: CLAMP}
@@ -42,6 +43,7 @@ async def reject(tx: Transaction, caller: Caller, source: str, return_id: str, *
     found = await _in_review(tx, source, return_id, lock=True)
     rejected = found._replace(state=REJECTED, reason=f"rejected: {reason}", settled_at=tx.now)
     await store.settle(tx, [rejected])
+    set_aside(tx, rejected)
     await audit(tx, caller, "return.rejected", f"{source}/{return_id}", reason=reason)
     return rejected
 
