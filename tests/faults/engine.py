@@ -127,7 +127,7 @@ _OF_WALLETS = """
 _OF_SHARES = """
     WITH given AS (
         SELECT share ->> 'rule' AS rule, kind, source, occasion_id, CAST(share ->> 'points' AS bigint) AS points
-        FROM accruals CROSS JOIN LATERAL jsonb_array_elements(shares) AS share
+        FROM accruals CROSS JOIN LATERAL json_array_elements(shares) AS share
         WHERE share ->> 'rule' IN (SELECT rule FROM limit_usage)
     ), taken AS (
         SELECT rule, kind, source, key AS occasion_id, max(points) AS points, count(DISTINCT points) AS ways

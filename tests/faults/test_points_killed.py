@@ -145,7 +145,7 @@ async def test_killed_while_everything_is_worked_off(world: World) -> None:
         ("of the budget", f"SELECT points FROM limit_usage WHERE holder = '{UUID(int=0)}'", BUDGET),
         (
             "bonus",
-            "SELECT sum(CAST(share ->> 'points' AS bigint)) FROM accruals, jsonb_array_elements(shares) AS share"
+            "SELECT sum(CAST(share ->> 'points' AS bigint)) FROM accruals, json_array_elements(shares) AS share"
             " WHERE share ->> 'rule' = 'bonus'",
             BUDGET,
         ),
